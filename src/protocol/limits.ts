@@ -1,0 +1,32 @@
+/**
+ * Every bound that a client can meet. Tests take them at the limit and one past
+ * it; the protocol document is checked against this table.
+ */
+export const LIMITS = {
+  /** Bytes of one frame from a client. */
+  frameBytes: 16_384,
+  /** Bytes of the first frame, before the server knows who speaks. */
+  helloBytes: 4_096,
+  /** Time from the open socket to `hello`. */
+  helloMs: 5_000,
+  /** UTF-8 bytes of a message's text after NFC. */
+  textBytes: 8_192,
+  /** Characters of a room's name. */
+  roomNameChars: 80,
+  /** Nesting of arrays and maps in a frame. */
+  depth: 8,
+  /** Rooms that one connection may follow. */
+  roomsPerConnection: 1_000,
+  /** Entries of one page of history or of one `resumed` frame. */
+  pageEntries: 200,
+  /** Bytes of entries in one `resumed` or `entries` frame; a single entry may exceed it. */
+  pageBytes: 262_144,
+  /** Rooms in one `resume` frame; fits the frame limit with the longest ids and cursors. */
+  roomsPerResume: 100,
+  /** Commands of one connection without an outcome; further ones get `deferred`. */
+  commandsInFlight: 64,
+  /** Newest commands of a device whose outcome is remembered; older ones count as duplicates. */
+  deviceWindow: 128,
+  /** Bytes of a token in `hello`. */
+  tokenBytes: 3_072,
+} as const;
