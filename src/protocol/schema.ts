@@ -60,7 +60,7 @@ export function text<T extends string = string>(bounds: TextBounds): Field<T> {
     if (value.length * 3 > bytes && utf8Length(value) > bytes) {
       return refuse(path, `at most ${bytes} bytes`);
     }
-    if (chars !== undefined && value.length > chars && [...value].length > chars) {
+    if (chars !== undefined && value.length > chars && Array.from(value).length > chars) {
       return refuse(path, `at most ${chars} characters`);
     }
     if (LONE_SURROGATE.test(value)) return refuse(path, "well-formed Unicode");
