@@ -1,0 +1,102 @@
+/**
+ * The only door to Redis. ioredis is set up so that it never sends a command
+ * twice by itself: a lost reply rejects at once, and whoever sent the command
+ * decides, because only they know whether a second copy is harmless.
+ */
+import { Redis, type RedisOptions } from "ioredis";
+import type { Log } from "../ops/log.ts";
+
+export type { Redis };
+export type RedisArg = string | number | Buffer | Uint8Array;
+
+/** A command that has not answered by then has an unknown outcome. */
+const COMMAND_TIMEOUT_MS = 3_000;
+const CONNECT_TIMEOUT_MS = 3_000;
+const RECONNECT_MS_MAX = 1_000;
+
+const base: RedisOptions = {
+  // RESP2 gives XREAD as pairs; the default mapping of RESP3 is flat.
+  protocol: 2,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  enableOfflineQueue: false,
+  lazyConnect: true,
+  connectTimeout: CONNECT_TIMEOUT_MS,
+  keepAlive: 10_000,
+  retryStrategy: (attempt: number) =>
+    Math.min(50 * 2 ** Math.min(attempt, 5), RECONNECT_MS_MAX) + Math.random() * 200,
+};
+
+export interface ConnectOptions {
+  /** `redis://`, `rediss://` or `unix:///path/to/redis.sock`. */
+  readonly url: string;
+  /** Shown by CLIENT LIST. */
+  readonly name: string;
+  readonly log: Log;
+}
+
+/** For appends, scripts and reads that answer at once. Rejects when the server is not there. */
+export async function connectForCommands(options: ConnectOptions): Promise<Redis> {
+  return connect(options, { ...base, commandTimeout: COMMAND_TIMEOUT_MS });
+}
+
+/** For blocking reads: no command timeout, the reader has a watchdog of its own. */
+export async function connectForBlocking(options: ConnectOptions): Promise<Redis> {
+  return connect(options, base);
+}
+
+async function connect({ url, name, log }: ConnectOptions, options: RedisOptions): Promise<Redis> {
+  const named = { ...options, connectionName: name };
+  const redis = url.startsWith("unix://")
+    ? new Redis({ ...named, path: decodeURIComponent(new URL(url).pathname) })
+    : new Redis(url, named);
+  // One line for each change of state, not one for each attempt.
+  let reported = false;
+  redis.on("error", (error: Error) => {
+    if (!reported) log.warn({ connection: name, reason: error.message }, "redis connection lost");
+    reported = true;
+  });
+  redis.on("ready", () => {
+    if (reported) log.info({ connection: name }, "redis connection is back");
+    reported = false;
+  });
+  try {
+    await redis.connect();
+  } catch (error) {
+    redis.disconnect();
+    throw new Error(`cannot reach Redis for ${name}: ${String(error)}`, { cause: error });
+  }
+  return redis;
+}
+
+/**
+ * Runs commands in one write and one read. A command that Redis refused is an
+ * Error in its place; a lost connection or a time-out rejects the whole call,
+ * and then any of the commands may or may not have run.
+ */
+export async function pipeline(
+  redis: Redis,
+  commands: readonly (readonly RedisArg[])[],
+): Promise<unknown[]> {
+  const batch = redis.pipeline();
+  for (const [name, ...args] of commands)
+    batch.callBuffer(String(name), args as (string | Buffer)[]);
+  const replies = await batch.exec();
+  if (!replies) throw new Error("the pipeline was discarded");
+  return replies.map(([error, reply]) => {
+    if (!error) return reply;
+    if (isReplyError(error)) return error;
+    throw error;
+  });
+}
+
+/** An answer of Redis, as opposed to the silence of a broken connection. */
+export function isReplyError(error: unknown): error is Error {
+  return error instanceof Error && error.name === "ReplyError";
+}
+
+/** Drops the link and whatever is still under way on it, then connects anew. */
+export async function reconnect(redis: Redis): Promise<void> {
+  redis.disconnect();
+  await redis.connect();
+}

@@ -1,0 +1,116 @@
+/**
+ * One Lua file, one typed function. The order of KEYS and ARGV is stated in the
+ * file's own header and checked against the binding at start, so that the two
+ * cannot be swapped in silence.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { isReplyError, pipeline, type Redis, type RedisArg } from "./connect.ts";
+
+export interface ScriptDefinition<Reply> {
+  /** The `.lua` file beside the binding. */
+  readonly file: URL;
+  /** Names on the `--@ keys` line; a last `...name` takes any number of further keys. */
+  readonly keys: readonly string[];
+  /** Names on the `--@ args` line, likewise. */
+  readonly args: readonly string[];
+  /** From what Redis returned to a union; throws on a shape that is not known. */
+  readonly decode: (reply: unknown) => Reply;
+}
+
+/** A script with its keys and arguments in order, ready for a pipeline. */
+export interface ScriptCall<Reply> {
+  readonly script: Script<Reply>;
+  readonly keys: readonly string[];
+  readonly args: readonly RedisArg[];
+}
+
+export class Script<Reply> {
+  readonly #source: string;
+  readonly #sha: string;
+  readonly #definition: ScriptDefinition<Reply>;
+
+  constructor(definition: ScriptDefinition<Reply>) {
+    this.#definition = definition;
+    this.#source = readFileSync(definition.file, "utf8");
+    this.#sha = createHash("sha1").update(this.#source).digest("hex");
+    checkHeader(this.#source, definition);
+  }
+
+  call(keys: readonly string[], args: readonly RedisArg[]): ScriptCall<Reply> {
+    checkCount(this.#definition.keys, keys.length, "keys");
+    checkCount(this.#definition.args, args.length, "arguments");
+    return { script: this, keys, args };
+  }
+
+  async run(redis: Redis, keys: readonly string[], args: readonly RedisArg[]): Promise<Reply> {
+    const [reply] = await runScripts(redis, [this.call(keys, args)]);
+    if (reply instanceof Error) throw reply;
+    return reply as Reply;
+  }
+
+  /** EVALSHA for a pipeline, or EVAL where the server does not know the script yet. */
+  command(call: ScriptCall<Reply>, known: boolean): readonly RedisArg[] {
+    const head = known ? ["EVALSHA", this.#sha] : ["EVAL", this.#source];
+    return [...head, call.keys.length, ...call.keys, ...call.args];
+  }
+
+  decode(reply: unknown): Reply {
+    return this.#definition.decode(reply);
+  }
+}
+
+/**
+ * Runs scripts in one round trip; a call that Redis refused is an Error in its
+ * place. A server that has lost a script (restart, failover) gets it again: the
+ * refused calls ran nothing, so sending just those once more is safe.
+ */
+export async function runScripts<Reply>(
+  redis: Redis,
+  calls: readonly ScriptCall<Reply>[],
+): Promise<(Reply | Error)[]> {
+  const replies = await pipeline(
+    redis,
+    calls.map((call) => call.script.command(call, true)),
+  );
+  const unknown = calls.flatMap((call, i) => (isNoScript(replies[i]) ? [{ call, i }] : []));
+  if (unknown.length > 0) {
+    const again = await pipeline(
+      redis,
+      unknown.map(({ call }) => call.script.command(call, false)),
+    );
+    unknown.forEach(({ i }, n) => {
+      replies[i] = again[n];
+    });
+  }
+  return replies.map((reply, i) => {
+    if (reply instanceof Error) return reply;
+    return (calls[i] as ScriptCall<Reply>).script.decode(reply);
+  });
+}
+
+export function isNoScript(reply: unknown): boolean {
+  return isReplyError(reply) && reply.message.startsWith("NOSCRIPT");
+}
+
+function checkHeader(source: string, { file, keys, args }: ScriptDefinition<unknown>): void {
+  const name = file.pathname.split("/").at(-1);
+  if (!source.startsWith("#!lua")) throw new Error(`${name} must begin with #!lua`);
+  for (const [label, names] of [
+    ["keys", keys],
+    ["args", args],
+  ] as const) {
+    const line = new RegExp(`^--@ ${label}(.*)$`, "m").exec(source)?.[1]?.trim();
+    if (line !== names.join(" ")) {
+      throw new Error(`${name} states ${label} "${line}" but its binding "${names.join(" ")}"`);
+    }
+  }
+}
+
+function checkCount(names: readonly string[], count: number, what: string): void {
+  const open = names.at(-1)?.startsWith("...") ?? false;
+  const least = open ? names.length - 1 : names.length;
+  if (count < least || (!open && count > least)) {
+    throw new Error(`a script got ${count} ${what} for ${names.join(" ")}`);
+  }
+}

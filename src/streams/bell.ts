@@ -1,0 +1,98 @@
+/**
+ * A bell rings once per applied batch of a partition. It names what changed,
+ * carries the new conversation entries where they are small, and brings the
+ * outcomes home. `from` and `to` are the checkpoints around the batch: a chain,
+ * so that a reader knows when a bell was lost.
+ *
+ * Stream fields: `h` a packed header, then one `d` per inline payload.
+ */
+import type { CommandNumber, RoomId, Seq, UserId } from "../protocol/ids.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
+import { pack, unpackTrusted } from "../protocol/msgpack.ts";
+import type { ConversationEntry, Payload } from "./conversation.ts";
+import type { Position } from "../redis/position.ts";
+
+/** Bells kept per partition (approximately): what an edge may miss before it has to sweep. */
+export const BELLS_KEPT = 4_096;
+/** Payload bytes that one bell may carry; past it the rooms are only named. */
+export const BELL_INLINE_BYTES = 8_192;
+export const BELL_FIELD = { header: "h", payload: "d" } as const;
+
+export interface Outcome {
+  readonly edge: string;
+  readonly session: number;
+  readonly k: CommandNumber;
+  readonly room: RoomId;
+  readonly result: CommandResult;
+  /** The result is that of an earlier copy of the command. */
+  readonly again: boolean;
+}
+/** What became of a command, for ever: seq of the entry it made (0: none), or why it was refused. */
+export type CommandResult =
+  | { readonly status: "applied"; readonly seq: Seq }
+  | { readonly status: "rejected"; readonly code: ErrorCode };
+
+export interface BellEntry extends ConversationEntry {
+  readonly room: RoomId;
+}
+export interface Bell {
+  readonly from: Position;
+  readonly to: Position;
+  readonly outcomes: readonly Outcome[];
+  /** New entries, in order; empty when they were too large to carry. */
+  readonly entries: readonly BellEntry[];
+  /** Rooms that changed, when `entries` does not carry them. */
+  readonly rooms: readonly RoomId[];
+}
+
+type WireOutcome = [string, number, number, string, number, string | null, boolean];
+type WireEntry = [string, string, string, number, string | null];
+type WireHeader = [string, string, WireOutcome[], WireEntry[], string[]];
+
+export function packBellHeader(bell: Bell): Uint8Array {
+  const header: WireHeader = [
+    bell.from,
+    bell.to,
+    bell.outcomes.map(({ edge, session, k, room, result, again }) => [
+      edge,
+      session,
+      k,
+      room,
+      result.status === "applied" ? result.seq : 0,
+      result.status === "rejected" ? result.code : null,
+      again,
+    ]),
+    bell.entries.map(({ room, id, prev, seq, leaver }) => [room, id, prev, seq, leaver]),
+    [...bell.rooms],
+  ];
+  return pack(header);
+}
+
+/** `fields` as Redis returned them; only the engine writes bells. */
+export function readBell(fields: readonly Buffer[]): Bell {
+  const header = fields[1];
+  if (!header) throw new Error("a bell without a header");
+  const [from, to, outcomes, entries, rooms] = unpackTrusted(header) as WireHeader;
+  return {
+    from: from as Position,
+    to: to as Position,
+    outcomes: outcomes.map(readOutcome),
+    entries: entries.map(([room, id, prev, seq, leaver], i) => ({
+      room: room as RoomId,
+      id: id as Position,
+      prev: prev as Position,
+      seq: seq as Seq,
+      leaver: leaver as UserId | null,
+      payload: fields[3 + 2 * i] as Uint8Array as Payload,
+    })),
+    rooms: rooms as RoomId[],
+  };
+}
+
+function readOutcome([edge, session, k, room, seq, code, again]: WireOutcome): Outcome {
+  const result: CommandResult =
+    code === null
+      ? { status: "applied", seq: seq as Seq }
+      : { status: "rejected", code: code as ErrorCode };
+  return { edge, session, k: k as CommandNumber, room: room as RoomId, result, again };
+}

@@ -1,0 +1,94 @@
+/**
+ * The log: one entry of a partition's events stream holds a batch of commands,
+ * like a Kafka record batch, so that Redis costs per batch and not per message.
+ */
+import { COMMANDS, ROOM_KINDS, type RoomKind } from "../protocol/frames.ts";
+import type { DeviceId, UserId } from "../protocol/ids.ts";
+import { halves, type Position } from "../redis/position.ts";
+import { pack, unpackTrusted } from "../protocol/msgpack.ts";
+import {
+  choice,
+  list,
+  struct,
+  text,
+  uint,
+  variant,
+  type ValueOf,
+  type Variants,
+} from "../protocol/schema.ts";
+
+const { send, join, leave, invite, rename } = COMMANDS;
+const room = send.fields.room;
+const k = send.fields.k;
+const user = invite.fields.user;
+
+/**
+ * Commands as the log keeps them. They differ from a client's in one place: a
+ * room is always named, so `create` and `direct` have become one.
+ */
+const LOGGED = {
+  send,
+  join,
+  leave,
+  invite,
+  rename,
+  create: {
+    code: 17,
+    fields: {
+      k,
+      room,
+      kind: choice<RoomKind>(ROOM_KINDS),
+      name: rename.fields.name,
+      members: list(user, 2),
+    },
+  },
+} as const satisfies Variants;
+const logged = variant(LOGGED);
+export type Command = ValueOf<typeof logged>;
+
+/** A command with its origin: `session` is where the outcome goes, on the edge that appended it. */
+export interface LoggedCommand {
+  readonly session: number;
+  readonly user: UserId;
+  readonly device: DeviceId;
+  readonly command: Command;
+}
+
+/** Commands of one log entry get ids of their own: entry `5-2`, index 3 is `5-8195`. */
+const COMMANDS_PER_ENTRY_MAX = 4_096;
+const FORMAT = 1;
+const ENTRY = struct({
+  format: uint(FORMAT, FORMAT),
+  /** Incarnation of the edge that appended the batch. */
+  edge: text({ bytes: 64 }),
+  commands: list(
+    struct({ session: uint(), user, device: text<DeviceId>({ bytes: 64 }), command: logged }),
+    COMMANDS_PER_ENTRY_MAX,
+    1,
+  ),
+});
+export type LogEntry = ValueOf<typeof ENTRY>;
+
+/** Field of the stream entry that holds the batch. */
+export const LOG_FIELD = "b";
+
+export function packCommands(edge: string, commands: readonly LoggedCommand[]): Uint8Array {
+  return pack(ENTRY.write({ format: FORMAT, edge, commands }, "positional"));
+}
+
+/** Throws SchemaError for an entry that no edge of this format wrote. */
+export function unpackCommands(bytes: Uint8Array): LogEntry {
+  return ENTRY.read(unpackTrusted(bytes), "positional", "log entry");
+}
+
+/**
+ * The id of a conversation entry is derived from its command's place in the
+ * log. XADD then refuses a second copy by itself, and a rebuild gives the same
+ * ids, so cursors survive it. Throws past the 4,096 commands that fit.
+ */
+export function commandPosition(entry: Position, index: number): Position {
+  if (index >= COMMANDS_PER_ENTRY_MAX)
+    throw new RangeError(`no id for command ${index} of ${entry}`);
+  const [ms, n] = halves(entry);
+  return `${ms}-${n * COMMANDS_PER_ENTRY_MAX + index}` as Position;
+}
