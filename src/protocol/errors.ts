@@ -55,4 +55,5 @@ export const ERRORS = {
   internal: { http: 500, message: "the engine could not handle this" },
 } as const satisfies Record<string, { http: number; message: string }>;
 export type ErrorCode = keyof typeof ERRORS;
+/** In wire order of the table: device windows store the index, so codes are only ever appended. */
 export const ERROR_CODES = Object.keys(ERRORS) as ErrorCode[];

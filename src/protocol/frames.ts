@@ -54,7 +54,11 @@ const code = choice(ERROR_CODES);
 /** What happened; the past tense of a command that was applied. */
 export const EVENTS = {
   "message.sent": { code: 1, fields: { text: message } },
-  "room.created": { code: 2, fields: { kind: choice(ROOM_KINDS), name: roomName } },
+  "room.created": {
+    code: 2,
+    // Whoever is in it from the start: its creator, and in a direct room the other one.
+    fields: { kind: choice(ROOM_KINDS), name: roomName, members: list(user, 2, 1) },
+  },
   "room.renamed": { code: 3, fields: { name: roomName } },
   "member.joined": { code: 4, fields: { user } },
   "member.left": { code: 5, fields: { user } },

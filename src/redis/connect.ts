@@ -5,8 +5,10 @@
  */
 import { Redis, type RedisOptions } from "ioredis";
 import type { Log } from "../ops/log.ts";
+import { isRefusal } from "./replies.ts";
 
 export type { Redis };
+type Options = Omit<RedisOptions, "replyMapping">;
 export type RedisArg = string | number | Buffer | Uint8Array;
 
 /** A command that has not answered by then has an unknown outcome. */
@@ -14,7 +16,7 @@ const COMMAND_TIMEOUT_MS = 3_000;
 const CONNECT_TIMEOUT_MS = 3_000;
 const RECONNECT_MS_MAX = 1_000;
 
-const base: RedisOptions = {
+const base: Options = {
   // RESP2 gives XREAD as pairs; the default mapping of RESP3 is flat.
   protocol: 2,
   maxRetriesPerRequest: 0,
@@ -45,11 +47,10 @@ export async function connectForBlocking(options: ConnectOptions): Promise<Redis
   return connect(options, base);
 }
 
-async function connect({ url, name, log }: ConnectOptions, options: RedisOptions): Promise<Redis> {
-  const named = { ...options, connectionName: name };
-  const redis = url.startsWith("unix://")
-    ? new Redis({ ...named, path: decodeURIComponent(new URL(url).pathname) })
-    : new Redis(url, named);
+async function connect({ url, name, log }: ConnectOptions, options: Options): Promise<Redis> {
+  const named: Options = { ...options, connectionName: name };
+  if (url.startsWith("unix://")) named.path = decodeURIComponent(new URL(url).pathname);
+  const redis = url.startsWith("unix://") ? new Redis(named) : new Redis(url, named);
   // One line for each change of state, not one for each attempt.
   let reported = false;
   redis.on("error", (error: Error) => {
@@ -85,14 +86,9 @@ export async function pipeline(
   if (!replies) throw new Error("the pipeline was discarded");
   return replies.map(([error, reply]) => {
     if (!error) return reply;
-    if (isReplyError(error)) return error;
+    if (isRefusal(error)) return error;
     throw error;
   });
-}
-
-/** An answer of Redis, as opposed to the silence of a broken connection. */
-export function isReplyError(error: unknown): error is Error {
-  return error instanceof Error && error.name === "ReplyError";
 }
 
 /** Drops the link and whatever is still under way on it, then connects anew. */

@@ -71,3 +71,8 @@ export function asInteger(reply: unknown): number {
     throw new Error(`Redis answered ${asText(reply)} where an integer was expected`);
   return value;
 }
+
+/** Redis said no, as opposed to the silence of a broken connection. */
+export function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.name === "ReplyError";
+}

@@ -5,7 +5,8 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { isReplyError, pipeline, type Redis, type RedisArg } from "./connect.ts";
+import { pipeline, type Redis, type RedisArg } from "./connect.ts";
+import { isRefusal } from "./replies.ts";
 
 export interface ScriptDefinition<Reply> {
   /** The `.lua` file beside the binding. */
@@ -90,7 +91,7 @@ export async function runScripts<Reply>(
 }
 
 export function isNoScript(reply: unknown): boolean {
-  return isReplyError(reply) && reply.message.startsWith("NOSCRIPT");
+  return isRefusal(reply) && reply.message.startsWith("NOSCRIPT");
 }
 
 function checkHeader(source: string, { file, keys, args }: ScriptDefinition<unknown>): void {

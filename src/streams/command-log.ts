@@ -39,7 +39,7 @@ const LOGGED = {
       room,
       kind: choice<RoomKind>(ROOM_KINDS),
       name: rename.fields.name,
-      members: list(user, 2),
+      members: list(user, 2, 1),
     },
   },
 } as const satisfies Variants;

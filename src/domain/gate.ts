@@ -1,0 +1,45 @@
+/**
+ * The one gate: who may do what in a room. The projector asks it for every
+ * command at the command's place in the order; edges ask it for every read.
+ */
+import type { ErrorCode } from "../protocol/errors.ts";
+import type { RoomKind } from "../protocol/frames.ts";
+import type { Role } from "./room.ts";
+
+export type Verb = "read" | "send" | "join" | "leave" | "invite" | "rename";
+
+/** One user's relation to one room. */
+export interface Standing {
+  /** Null for a room that does not exist. */
+  readonly kind: RoomKind | null;
+  /** Null for someone who is neither in it nor invited. */
+  readonly role: Role | null;
+}
+
+export function isMember({ role }: Standing): boolean {
+  return role === "owner" || role === "member";
+}
+
+/**
+ * Null when allowed. A non-member gets `forbidden` for every verb, whether the
+ * room exists or not, so that nothing can be learned by asking.
+ */
+export function refusal(standing: Standing, verb: Verb): ErrorCode | null {
+  if (standing.kind === null) return "forbidden";
+  if (verb === "join") return mayJoin(standing) ? null : "forbidden";
+  if (!isMember(standing)) return "forbidden";
+  switch (verb) {
+    case "read":
+    case "send":
+      return null;
+    case "leave":
+    case "invite":
+      return standing.kind === "direct" ? "notAllowed" : null;
+    case "rename":
+      return standing.role === "owner" ? null : "notAllowed";
+  }
+}
+
+function mayJoin(standing: Standing): boolean {
+  return standing.kind === "public" || standing.role !== null;
+}

@@ -1,0 +1,64 @@
+/**
+ * What a partition's owner knows of a room, and how events change it. Everything
+ * here is a function of the log: no clock, no randomness, no I/O.
+ */
+import type { ChatEvent, RoomKind } from "../protocol/frames.ts";
+import type { Epoch, RoomId, Seq, UserId } from "../protocol/ids.ts";
+import { ORIGIN, type Position } from "../redis/position.ts";
+
+export type Role = "owner" | "member" | "invited";
+export interface Member {
+  readonly role: Role;
+  /** Seq of the entry that gave this role. */
+  readonly since: Seq;
+}
+
+export interface Room {
+  readonly id: RoomId;
+  /** Null until the room is created. */
+  kind: RoomKind | null;
+  name: string;
+  epoch: Epoch;
+  /** Seq and id of the newest entry. */
+  head: Seq;
+  headId: Position;
+  readonly members: Map<UserId, Member>;
+}
+
+export function emptyRoom(id: RoomId, epoch: Epoch): Room {
+  return { id, kind: null, name: "", epoch, head: 0 as Seq, headId: ORIGIN, members: new Map() };
+}
+
+/**
+ * Puts an event into effect, as the room's next entry. In place: the owner of
+ * the partition is the only holder of the state, and when an APPLY fails the
+ * whole state is dropped and read again rather than rolled back.
+ */
+export function evolve(room: Room, event: ChatEvent, id: Position): void {
+  room.head = (room.head + 1) as Seq;
+  room.headId = id;
+  const since = room.head;
+  switch (event.type) {
+    case "message.sent":
+      return;
+    case "room.created": {
+      room.kind = event.kind;
+      room.name = event.name;
+      const role = event.kind === "direct" ? "member" : "owner";
+      for (const user of event.members) room.members.set(user, { role, since });
+      return;
+    }
+    case "room.renamed":
+      room.name = event.name;
+      return;
+    case "member.joined":
+      room.members.set(event.user, { role: "member", since });
+      return;
+    case "member.left":
+      room.members.delete(event.user);
+      return;
+    case "member.invited":
+      room.members.set(event.user, { role: "invited", since });
+      return;
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * From commands to the log: gathers what arrives, appends it in packed batches,
+ * and tells each sender how it went.
+ *
+ * Order: a partition has at most one batch under way, and one whose outcome is
+ * unknown (time-out, broken link) is sent again before anything younger. A copy
+ * in the log does no harm, the projector knows it by (device, k).
+ */
+import { monotonicMs } from "../ops/clock.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
+import type { CommandNumber } from "../protocol/ids.ts";
+import { array, asInteger } from "../redis/replies.ts";
+import { Script, type ScriptCall } from "../redis/script.ts";
+import { packCommands, type LoggedCommand } from "../streams/command-log.ts";
+import type { Keys } from "../streams/keys.ts";
+import type { PartitionId } from "../streams/partitions.ts";
+
+/** Who waits for the fate of a command. */
+export interface Sender {
+  /** In the log, at the deployment's ack level. */
+  accepted(k: CommandNumber): void;
+  /** Not known to be in the log, nor anything that this sender sent after it to the same partition. */
+  deferred(k: CommandNumber, code: ErrorCode, retryAfterMs: number): void;
+}
+
+export const INGEST_BOUNDS = {
+  /** Commands and (roughly) bytes of one log entry. */
+  batchCommands: 256,
+  batchBytes: 65_536,
+  /** Commands of one partition that wait in this process. */
+  queuedCommands: 4_096,
+  /** How long a batch of unknown outcome is tried again before its senders are told. */
+  deadlineMs: 5_000,
+} as const;
+const RETRY_AFTER_MS = { busy: 1_000, unavailable: 2_000 } as const;
+
+type Appended = { readonly outcome: "appended" } | { readonly outcome: "busy" };
+
+export const appendScript = new Script<Appended>({
+  file: new URL("./append.lua", import.meta.url),
+  keys: ["events", "log", "checkpoint"],
+  args: ["commands", "backlogMax", "batch"],
+  decode: (reply) => ({ outcome: asInteger(array(reply)[0]) === 1 ? "appended" : "busy" }),
+});
+
+interface Waiting {
+  readonly logged: LoggedCommand;
+  readonly sender: Sender;
+}
+interface Lane {
+  readonly partition: PartitionId;
+  readonly queue: Waiting[];
+  /** The batch under way or to be sent again, and since when it has been tried. */
+  flying: {
+    readonly batch: readonly Waiting[];
+    readonly call: ScriptCall<Appended>;
+    readonly sinceMs: number;
+  } | null;
+}
+
+export class Ingest {
+  readonly #keys: Keys;
+  readonly #edge: string;
+  readonly #backlogMax: number;
+  readonly #lanes = new Map<PartitionId, Lane>();
+  /** Lanes with something to send. */
+  readonly #ready = new Set<Lane>();
+  /** Called when work arrives while there was none. */
+  onWork: () => void = () => {};
+
+  constructor(keys: Keys, edge: string, backlogMax: number) {
+    this.#keys = keys;
+    this.#edge = edge;
+    this.#backlogMax = backlogMax;
+  }
+
+  get hasWork(): boolean {
+    return this.#ready.size > 0;
+  }
+
+  /** Takes a command; the sender hears of it later, or of `busy` at once. */
+  submit(logged: LoggedCommand, sender: Sender): void {
+    const lane = this.#lane(this.#keys.partitionOf(logged.command.room));
+    if (lane.queue.length >= INGEST_BOUNDS.queuedCommands) {
+      sender.deferred(logged.command.k, "busy", RETRY_AFTER_MS.busy);
+      return;
+    }
+    lane.queue.push({ logged, sender });
+    const first = this.#ready.size === 0;
+    this.#ready.add(lane);
+    if (first) this.onWork();
+  }
+
+  #lane(partition: PartitionId): Lane {
+    let lane = this.#lanes.get(partition);
+    if (!lane) {
+      lane = { partition, queue: [], flying: null };
+      this.#lanes.set(partition, lane);
+    }
+    return lane;
+  }
+
+  /**
+   * One append for each partition that has something to send; `settle` takes the
+   * answers in the same order. Nothing may be begun before the last was settled.
+   */
+  begin(): Departure {
+    const lanes = [...this.#ready];
+    for (const lane of lanes) lane.flying ??= this.#depart(lane);
+    const calls = lanes.map(({ flying }) => (flying as NonNullable<Lane["flying"]>).call);
+    return { calls, settle: (replies) => this.#settle(lanes, replies) };
+  }
+
+  #depart(lane: Lane): NonNullable<Lane["flying"]> {
+    const batch = lane.queue.splice(0, batchSize(lane.queue));
+    const body = packCommands(
+      this.#edge,
+      batch.map(({ logged }) => logged),
+    );
+    const { partition } = lane;
+    const call = appendScript.call(
+      [this.#keys.events(partition), this.#keys.log(partition), this.#keys.checkpoint(partition)],
+      [batch.length, this.#backlogMax, body as Buffer],
+    );
+    return { batch, call, sinceMs: monotonicMs() };
+  }
+
+  /** Null: the link broke or fell silent, any of the batches may be in the log. */
+  #settle(lanes: readonly Lane[], replies: readonly (Appended | Error)[] | null): void {
+    lanes.forEach((lane, i) => {
+      const { flying } = lane;
+      if (!flying) return;
+      const reply = replies?.[i];
+      if (reply === undefined || reply instanceof Error) {
+        const spentMs = monotonicMs() - flying.sinceMs;
+        if (spentMs >= INGEST_BOUNDS.deadlineMs) this.#giveUp(lane, "unavailable");
+        return;
+      }
+      if (reply.outcome === "busy") {
+        this.#giveUp(lane, "busy");
+        return;
+      }
+      lane.flying = null;
+      if (lane.queue.length === 0) this.#ready.delete(lane);
+      for (const { logged, sender } of flying.batch) sender.accepted(logged.command.k);
+    });
+  }
+
+  /** The whole lane, since what comes later must not overtake what is given up. */
+  #giveUp(lane: Lane, code: "busy" | "unavailable"): void {
+    const waiting = [...(lane.flying?.batch ?? []), ...lane.queue.splice(0)];
+    lane.flying = null;
+    this.#ready.delete(lane);
+    for (const { logged, sender } of waiting) {
+      sender.deferred(logged.command.k, code, RETRY_AFTER_MS[code]);
+    }
+  }
+
+  /** Redis is known to be away: whoever waits is told at once. */
+  giveUpAll(): void {
+    for (const lane of [...this.#ready]) this.#giveUp(lane, "unavailable");
+  }
+}
+
+/** One round of appends under way. */
+export interface Departure {
+  readonly calls: readonly ScriptCall<Appended>[];
+  readonly settle: (replies: readonly (Appended | Error)[] | null) => void;
+}
+
+/** How many of the waiting commands make up the next log entry. */
+function batchSize(queue: readonly Waiting[]): number {
+  let bytes = 0;
+  let size = 0;
+  for (const { logged } of queue) {
+    bytes += roughBytes(logged);
+    if (size > 0 && (size >= INGEST_BOUNDS.batchCommands || bytes > INGEST_BOUNDS.batchBytes))
+      break;
+    size++;
+  }
+  return size;
+}
+
+/** An upper estimate is not needed: the bound keeps entries from growing, not from a byte more. */
+function roughBytes({ command }: LoggedCommand): number {
+  return 100 + ("text" in command ? command.text.length : 0);
+}

@@ -1,0 +1,65 @@
+/** The history projection: each event becomes the next entry of its room's conversation. */
+import type { Room } from "../../domain/room.ts";
+import { encodeEntry } from "../../protocol/codec.ts";
+import { formatCursor } from "../../protocol/cursor.ts";
+import type { ChatEvent } from "../../protocol/frames.ts";
+import type { CommandNumber, DeviceId, UserId } from "../../protocol/ids.ts";
+import { halves, positionMs, type Position } from "../../redis/position.ts";
+import {
+  conversationFields,
+  type ConversationEntry,
+  type Payload,
+} from "../../streams/conversation.ts";
+import type { Operations } from "../runtime/operations.ts";
+
+export interface Cause {
+  readonly id: Position;
+  readonly by: UserId;
+  readonly device: DeviceId;
+  readonly k: CommandNumber;
+}
+
+/** The entry of an event that `room` has taken in just now; `prev` is the head before it. */
+export function conversationEntry(
+  room: Room,
+  prev: Position,
+  event: ChatEvent,
+  cause: Cause,
+): ConversationEntry {
+  const { id, by, device, k } = cause;
+  const payload = encodeEntry({
+    seq: room.head,
+    cursor: formatCursor(room.epoch, room.head, ...halves(id)),
+    at: positionMs(id),
+    by,
+    device,
+    k,
+    event,
+  });
+  const leaver = event.type === "member.left" ? event.user : null;
+  return { id, prev, seq: room.head, payload: payload as Payload, leaver };
+}
+
+/** Returns where in the operations' arguments the payload lies, for the bell to carry it. */
+export function appendEntry(operations: Operations, key: string, entry: ConversationEntry): number {
+  // After the id come the fields: name and value of seq, name and value of prev, the payload's name.
+  const payloadArg = operations.nextArg + 3 + 1 + 5;
+  operations.append(key, entry.id, conversationFields(entry));
+  return payloadArg;
+}
+
+/** Trimming costs a walk over nodes, so it is done once in this many entries of a room. */
+const TRIM_EVERY = 100;
+
+/** The head, and now and then the bound of `kept` entries; `before` is the head before the batch. */
+export function writeHead(
+  operations: Operations,
+  keys: { readonly room: string; readonly conversation: string },
+  room: Room,
+  before: number,
+  kept: number,
+): void {
+  operations.setFields(keys.room, ["seq", room.head, "id", room.headId]);
+  const crossed = Math.floor(room.head / TRIM_EVERY) > Math.floor(before / TRIM_EVERY);
+  if (crossed && room.head > kept) operations.trim(keys.conversation, kept);
+}

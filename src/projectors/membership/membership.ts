@@ -1,0 +1,53 @@
+/** The membership projection: who is in a room, in which role, and which rooms a user is in. */
+import type { Room } from "../../domain/room.ts";
+import type { ChatEvent } from "../../protocol/frames.ts";
+import type { UserId } from "../../protocol/ids.ts";
+import type { Keys } from "../../streams/keys.ts";
+import type { PartitionId } from "../../streams/partitions.ts";
+import type { Operations } from "../runtime/operations.ts";
+
+/** Writes what `event` changed; `room` has taken it in already. */
+export function writeMembership(
+  operations: Operations,
+  keys: Keys,
+  partition: PartitionId,
+  room: Room,
+  event: ChatEvent,
+): void {
+  const roomKey = keys.room(partition, room.id);
+  switch (event.type) {
+    case "message.sent":
+      return;
+    case "room.created":
+      operations.setFields(roomKey, ["kind", event.kind, "name", room.name, "epoch", room.epoch]);
+      for (const user of event.members) writeMember(operations, keys, partition, room, user);
+      return;
+    case "room.renamed":
+      operations.setFields(roomKey, ["name", room.name]);
+      return;
+    case "member.joined":
+    case "member.left":
+    case "member.invited":
+      writeMember(operations, keys, partition, room, event.user);
+      return;
+  }
+}
+
+function writeMember(
+  operations: Operations,
+  keys: Keys,
+  partition: PartitionId,
+  room: Room,
+  user: UserId,
+): void {
+  const membersKey = keys.members(partition, room.id);
+  const userKey = keys.userRooms(partition, user);
+  const member = room.members.get(user);
+  if (!member) {
+    operations.removeField(membersKey, user);
+    operations.removeField(userKey, room.id);
+    return;
+  }
+  operations.setFields(membersKey, [user, `${member.role}:${member.since}`]);
+  if (member.role !== "invited") operations.setFields(userKey, [room.id, member.since]);
+}

@@ -1,0 +1,49 @@
+#!lua
+--[[
+  Take the lease of a partition if it is free, and say where to begin.
+
+  The fence is the text `token:owner`, not the number: after a failover that lost
+  an increment two owners may be given one number, but never one text. Time is
+  the server's, and only liveness rests on it; safety rests on the fence that
+  every APPLY compares.
+
+  A checkpoint that has not moved over several acquisitions points at a command
+  that kills its worker: `try` counts them. In careful mode the worker notes the
+  command that it is about to decide as `suspect`; the same suspect met twice is
+  the culprit.
+
+  A worker that is not preferred for the partition waits `grace` milliseconds
+  past the end of a lease, so that the preferred one comes first.
+
+  Returns {1, fence, checkpoint, commands, entries, try, suspect, strikes}
+       or {0, milliseconds left, owner}
+]]
+--@ keys events lease checkpoint
+--@ args owner ttl grace group
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local lease = redis.call('HMGET', KEYS[2], 'owner', 'expires', 'token', 'tried', 'try', 'suspect', 'struck', 'strikes')
+local expires = tonumber(lease[2] or '0')
+local ttl = tonumber(ARGV[2])
+-- A clock that was set back must not make a lease eternal.
+if expires > now + ttl then expires = now + ttl end
+local free_in = expires - now + tonumber(ARGV[3])
+if lease[1] ~= ARGV[1] and free_in > 0 then return {0, free_in, lease[1] or ''} end
+
+local ck = redis.call('HMGET', KEYS[3], 'id', 'commands', 'entries')
+local id = ck[1] or '0-0'
+local try = 1
+if lease[4] == id then try = tonumber(lease[5]) + 1 end
+local suspect, strikes = lease[6] or '', 0
+if suspect ~= '' then
+  strikes = 1
+  if lease[7] == suspect then strikes = tonumber(lease[8]) + 1 end
+end
+local token = tonumber(lease[3] or '0') + 1
+local fence = token .. ':' .. ARGV[1]
+redis.call('HSET', KEYS[2], 'token', token, 'owner', ARGV[1], 'fence', fence,
+  'expires', string.format('%.0f', now + ttl), 'tried', id, 'try', try, 'struck', suspect, 'strikes', strikes)
+-- The group is made where the checkpoint stands; it is there already but for the first time.
+local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[4], id, 'MKSTREAM')
+if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then return redis.error_reply(made.err) end
+return {1, fence, id, tonumber(ck[2] or '0'), tonumber(ck[3] or '0'), try, suspect, strikes}

@@ -1,0 +1,83 @@
+#!lua
+--[[
+  Apply one decided batch of a partition: all of it, once, or nothing.
+
+  Redis does not roll back, so every check comes before the first write:
+
+    fence       the lease may have passed to another owner while this one slept
+    checkpoint  equal to `from`, else the batch was applied already, or is stale
+    log         no entry behind the checkpoint was trimmed away unread
+    ids         XREADGROUP hands out exactly the entries that were decided; if not,
+                somebody moved the group: it is set back to the checkpoint, and
+                what it handed out is acknowledged, so that nothing stays pending
+
+  XREADGROUP and XACK are both in here, so the consumer group shows the truth at
+  any time and nothing is ever pending between two scripts.
+
+  What the operations mean is not known here. Each is a command name from the
+  closed set below, the index of its key, the number of its arguments and the
+  arguments. `inline` gives the positions in ARGV of the payloads that the bell
+  carries, so that they are sent once and written twice.
+
+  Returns {'applied'} | {'already'} | {'stale', checkpoint} | {'fenced', fence}
+        | {'truncated', missing} | {'diverged', got}
+]]
+--@ keys events lease checkpoint bell ...changed
+--@ args fence group worker from first to entries commands bells header inline ...operations
+local ALLOWED = { XADD = true, XTRIM = true, HSET = true, HDEL = true, SET = true, DEL = true }
+
+local fence = redis.call('HGET', KEYS[2], 'fence')
+if fence ~= ARGV[1] then return {'fenced', fence or ''} end
+
+local ck = redis.call('HMGET', KEYS[3], 'id', 'commands', 'entries')
+local at = ck[1] or '0-0'
+if at == ARGV[6] then return {'already'} end
+if at ~= ARGV[4] then return {'stale', at} end
+
+local info = redis.call('XINFO', 'STREAM', KEYS[1])
+local length, added = 0, 0
+for i = 1, #info, 2 do
+  if info[i] == 'length' then length = info[i + 1] end
+  if info[i] == 'entries-added' then added = info[i + 1] end
+end
+local applied = tonumber(ck[3] or '0')
+if added - length > applied then return {'truncated', added - length - applied} end
+
+local inline = tonumber(ARGV[11])
+local op = 12 + inline
+while op <= #ARGV do
+  if not ALLOWED[ARGV[op]] then return redis.error_reply('ERR operation ' .. ARGV[op] .. ' is not allowed') end
+  op = op + 3 + tonumber(ARGV[op + 2])
+end
+
+local count = tonumber(ARGV[7])
+local got = redis.pcall('XREADGROUP', 'GROUP', ARGV[2], ARGV[3], 'COUNT', count, 'STREAMS', KEYS[1], '>')
+if got and got.err then
+  if not string.find(got.err, 'NOGROUP', 1, true) then return redis.error_reply(got.err) end
+  redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[2], at)
+  return {'diverged', 'the group was gone'}
+end
+local entries = got and got[1][2] or {}
+local ids = {}
+for i = 1, #entries do ids[i] = entries[i][1] end
+if #ids ~= count or ids[1] ~= ARGV[5] or ids[#ids] ~= ARGV[6] then
+  if #ids > 0 then redis.call('XACK', KEYS[1], ARGV[2], unpack(ids)) end
+  redis.call('XGROUP', 'SETID', KEYS[1], ARGV[2], at, 'ENTRIESREAD', applied)
+  return {'diverged', #ids .. ' entries from ' .. (ids[1] or 'nowhere')}
+end
+
+op = 12 + inline
+while op <= #ARGV do
+  local size = tonumber(ARGV[op + 2])
+  redis.call(ARGV[op], KEYS[tonumber(ARGV[op + 1])], unpack(ARGV, op + 3, op + 2 + size))
+  op = op + 3 + size
+end
+redis.call('HSET', KEYS[3], 'id', ARGV[6], 'commands', tonumber(ck[2] or '0') + ARGV[8], 'entries', applied + count)
+redis.call('XACK', KEYS[1], ARGV[2], unpack(ids))
+local bell = { 'h', ARGV[10] }
+for i = 1, inline do
+  bell[#bell + 1] = 'd'
+  bell[#bell + 1] = ARGV[tonumber(ARGV[11 + i])]
+end
+redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[9], '*', unpack(bell))
+return {'applied'}

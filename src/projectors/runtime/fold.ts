@@ -1,0 +1,190 @@
+/**
+ * Folds log entries into one batch: decides each command in order, lets the
+ * projections write, and collects the outcomes. Nothing here waits: whatever
+ * the commands need was loaded before.
+ */
+import { decide, type Decision } from "../../domain/decide.ts";
+import { findCopy, record, windowAt } from "../../domain/device-window.ts";
+import { evolve, type Room } from "../../domain/room.ts";
+import type { RoomId } from "../../protocol/ids.ts";
+import { positionMs, type Position } from "../../redis/position.ts";
+import {
+  BELL_INLINE_BYTES,
+  packBellHeader,
+  type BellEntry,
+  type CommandResult,
+  type Outcome,
+} from "../../streams/bell.ts";
+import { commandPosition, type LoggedCommand } from "../../streams/command-log.ts";
+import type { Keys } from "../../streams/keys.ts";
+import type { PartitionId } from "../../streams/partitions.ts";
+import { writeWindow } from "../devices/devices.ts";
+import { appendEntry, conversationEntry, writeHead } from "../history/history.ts";
+import { writeMembership } from "../membership/membership.ts";
+import { Operations } from "./operations.ts";
+import type { PartitionState } from "./partition-state.ts";
+
+/** Dead letters kept per partition; each was logged as an error too. */
+const DEAD_LETTERS_KEPT = 10_000;
+
+/** A decided batch: what APPLY is called with, as often as it takes. */
+export interface Batch {
+  readonly from: Position;
+  readonly first: Position;
+  readonly to: Position;
+  readonly entries: number;
+  readonly commands: number;
+  readonly operations: Operations;
+  readonly bellHeader: Uint8Array;
+  /** Positions of the payloads that the bell carries, within the operations' arguments. */
+  readonly inline: readonly number[];
+  readonly deadLetters: number;
+}
+
+/** Where a command stands in the log, and which edge brought it. */
+export interface Place {
+  readonly entry: Position;
+  readonly index: number;
+  readonly edge: string;
+}
+
+export class Fold {
+  readonly #keys: Keys;
+  readonly #partition: PartitionId;
+  readonly #state: PartitionState;
+  readonly #historyPerRoom: number;
+  readonly #operations = new Operations();
+  readonly #outcomes: Outcome[] = [];
+  readonly #entries: BellEntry[] = [];
+  readonly #payloadArgs: number[] = [];
+  /** Rooms that moved, with the head they had before. */
+  readonly #moved = new Map<Room, number>();
+  readonly #windows = new Set<string>();
+  #commands = 0;
+  #deadLetters = 0;
+
+  constructor(keys: Keys, partition: PartitionId, state: PartitionState, historyPerRoom: number) {
+    this.#keys = keys;
+    this.#partition = partition;
+    this.#state = state;
+    this.#historyPerRoom = historyPerRoom;
+  }
+
+  get commands(): number {
+    return this.#commands;
+  }
+
+  /**
+   * Decides one command and puts it into effect in memory. One that cannot be
+   * decided, or that is known as `poison`, is put aside and the rest goes on.
+   */
+  command(place: Place, logged: LoggedCommand, poison: string | null = null): void {
+    this.#commands++;
+    const { command } = logged;
+    const windowKey = this.#state.windowKey(logged);
+    const at = positionMs(place.entry);
+    const window = windowAt(this.#state.window(windowKey), at);
+    const copy = findCopy(window, command.k);
+    if (copy !== null) {
+      this.#tell(place, logged, copy, true);
+      return;
+    }
+    const room = this.#state.room(command.room);
+    const decision = decideSafely(room, logged, poison);
+    if (decision.outcome === "poison") {
+      this.#putAside(place.entry, place.index, decision.reason, JSON.stringify(logged));
+    }
+    const result = this.#effect(place, logged, room, decision);
+    this.#state.setWindow(windowKey, record(window, command.k, at, result));
+    this.#windows.add(windowKey);
+    this.#tell(place, logged, result, false);
+  }
+
+  #effect(
+    place: Place,
+    logged: LoggedCommand,
+    room: Room,
+    decision: Decision | Poison,
+  ): CommandResult {
+    if (decision.outcome === "poison") return { status: "rejected", code: "internal" };
+    if (decision.outcome === "rejected") return { status: "rejected", code: decision.code };
+    if (decision.outcome === "nothing") return { status: "applied", seq: decision.seq };
+    const { event } = decision;
+    const prev = room.headId;
+    if (!this.#moved.has(room)) this.#moved.set(room, room.head);
+    const id = commandPosition(place.entry, place.index);
+    evolve(room, event, id);
+    const { user: by, device, command } = logged;
+    const entry = conversationEntry(room, prev, event, { id, by, device, k: command.k });
+    const key = this.#keys.conversation(this.#partition, room.id);
+    this.#payloadArgs.push(appendEntry(this.#operations, key, entry));
+    this.#entries.push({ ...entry, room: room.id });
+    writeMembership(this.#operations, this.#keys, this.#partition, room, event);
+    return { status: "applied", seq: room.head };
+  }
+
+  #tell({ edge }: Place, logged: LoggedCommand, result: CommandResult, again: boolean): void {
+    const { session, command } = logged;
+    this.#outcomes.push({ edge, session, k: command.k, room: command.room, result, again });
+  }
+
+  /** A log entry that cannot be read at all. */
+  deadEntry(entry: Position, reason: string, bytes: Uint8Array): void {
+    this.#putAside(entry, 0, reason, Buffer.from(bytes).toString("base64"));
+  }
+
+  #putAside(entry: Position, index: number, reason: string, content: string): void {
+    this.#deadLetters++;
+    const key = this.#keys.dead(this.#partition);
+    const fields = ["position", `${entry}/${index}`, "reason", reason, "content", content];
+    this.#operations.append(key, "*", fields);
+    this.#operations.trim(key, DEAD_LETTERS_KEPT);
+  }
+
+  /** The batch between the checkpoint `from` and the entry `to`. */
+  finish(range: { from: Position; first: Position; to: Position; entries: number }): Batch {
+    for (const [room, before] of this.#moved) {
+      const keys = {
+        room: this.#keys.room(this.#partition, room.id),
+        conversation: this.#keys.conversation(this.#partition, room.id),
+      };
+      writeHead(this.#operations, keys, room, before, this.#historyPerRoom);
+    }
+    for (const key of this.#windows) writeWindow(this.#operations, key, this.#state.window(key));
+    const carried = this.#payloadBytes() <= BELL_INLINE_BYTES;
+    const rooms: RoomId[] = carried ? [] : [...this.#moved.keys()].map((room) => room.id);
+    const bellHeader = packBellHeader({
+      from: range.from,
+      to: range.to,
+      outcomes: this.#outcomes,
+      entries: carried ? this.#entries : [],
+      rooms,
+    });
+    return {
+      ...range,
+      commands: this.#commands,
+      operations: this.#operations,
+      bellHeader,
+      inline: carried ? this.#payloadArgs : [],
+      deadLetters: this.#deadLetters,
+    };
+  }
+
+  #payloadBytes(): number {
+    return this.#entries.reduce((sum, { payload }) => sum + payload.length, 0);
+  }
+}
+
+interface Poison {
+  readonly outcome: "poison";
+  readonly reason: string;
+}
+
+function decideSafely(room: Room, logged: LoggedCommand, poison: string | null): Decision | Poison {
+  if (poison !== null) return { outcome: "poison", reason: poison };
+  try {
+    return decide(room, logged.command, logged.user);
+  } catch (error) {
+    return { outcome: "poison", reason: String(error) };
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * A partition while this worker owns it: what was read and not decided yet, what
+ * was decided and not confirmed yet, and the projections in memory.
+ *
+ *            read           fold            APPLY: applied | already
+ *   log ──────────▶ queue ───────▶ pending ───────────────────────────▶ checkpoint
+ *                                     │ ▲
+ *                                     └─┘ reply lost | diverged: the same batch again
+ *
+ * At most one batch is pending, so batches are applied in order.
+ */
+import type { Position } from "../../redis/position.ts";
+import type { StreamEntry } from "../../redis/replies.ts";
+import { unpackCommands, type LogEntry } from "../../streams/command-log.ts";
+import type { PartitionId } from "../../streams/partitions.ts";
+import type { Batch } from "./fold.ts";
+import type { Missing, PartitionState } from "./partition-state.ts";
+import type { Fence, Grant } from "./scripts.ts";
+
+/** One APPLY: enough to share the cost, little enough not to hold Redis up (some 2 ms). */
+export const BATCH_BOUNDS = { commands: 200, bytes: 65_536 } as const;
+/** Log entries of one read, for entries of unknown size. */
+const READ_COUNT = { first: 16, most: 200 } as const;
+/** Acquisitions at one checkpoint after which its first entry is handled alone, command by command. */
+const CAREFUL_AFTER_TRIES = 3;
+/** Deaths at one command after which it is put aside. */
+const STRIKES_OUT = 2;
+
+export interface ReadEntry {
+  readonly id: Position;
+  readonly bytes: Uint8Array;
+  readonly content: LogEntry | { readonly unreadable: string };
+}
+
+export class OwnedPartition {
+  readonly id: PartitionId;
+  readonly fence: Fence;
+  readonly state: PartitionState;
+  readonly poison: string | null;
+  /** Where the next read begins. */
+  readTo: Position;
+  /** Where the next batch begins: the checkpoint once `pending` is applied. */
+  decidedTo: Position;
+  pending: Batch | null = null;
+  halted = false;
+  /** To be given back as soon as nothing is pending. */
+  draining = false;
+  #careful: boolean;
+  readonly #queue: ReadEntry[] = [];
+  #entryBytes = 0;
+
+  constructor(id: PartitionId, grant: Grant, state: PartitionState) {
+    this.id = id;
+    this.fence = grant.fence;
+    this.state = state;
+    this.readTo = grant.checkpoint;
+    this.decidedTo = grant.checkpoint;
+    this.#careful = grant.tries >= CAREFUL_AFTER_TRIES;
+    this.poison = this.#careful && grant.strikes >= STRIKES_OUT ? grant.suspect : null;
+  }
+
+  /** In careful mode the worker notes each command before it decides it. */
+  get careful(): boolean {
+    return this.#careful;
+  }
+
+  /** Entries to ask for, so that a read brings about two batches. */
+  get readCount(): number {
+    if (this.#careful) return 1;
+    if (this.#entryBytes === 0) return READ_COUNT.first;
+    const wanted = Math.ceil((2 * BATCH_BOUNDS.bytes) / this.#entryBytes);
+    return Math.min(READ_COUNT.most, Math.max(1, wanted));
+  }
+
+  get wantsToRead(): boolean {
+    return !this.halted && !this.draining && this.#queue.length === 0;
+  }
+
+  get queued(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  offer(entries: readonly StreamEntry[]): void {
+    for (const { id, fields } of entries) {
+      const bytes = fields[1] ?? Buffer.alloc(0);
+      this.#queue.push({ id, bytes, content: unpackOrExplain(bytes) });
+      this.readTo = id;
+      // A moving average over some ten entries.
+      this.#entryBytes += (bytes.length - this.#entryBytes) / (this.#entryBytes === 0 ? 1 : 10);
+    }
+  }
+
+  /** What the queued commands need and memory lacks. */
+  missing(): Missing {
+    const commands = this.#queue.flatMap(({ content }) =>
+      "commands" in content ? content.commands : [],
+    );
+    return this.state.missing(commands);
+  }
+
+  /** Whole entries for the next batch, in order; at least one if there is any. */
+  take(): readonly ReadEntry[] {
+    let commands = 0;
+    let bytes = 0;
+    let size = 0;
+    for (const entry of this.#queue) {
+      commands += "commands" in entry.content ? entry.content.commands.length : 0;
+      bytes += entry.bytes.length;
+      const full = commands > BATCH_BOUNDS.commands || bytes > BATCH_BOUNDS.bytes;
+      if (size > 0 && (full || this.#careful)) break;
+      size++;
+    }
+    return this.#queue.splice(0, size);
+  }
+
+  /** The pending batch is in effect. */
+  confirm(batch: Batch): void {
+    this.pending = null;
+    this.decidedTo = batch.to;
+    this.#careful = false;
+    this.state.shrink();
+  }
+}
+
+function unpackOrExplain(bytes: Uint8Array): ReadEntry["content"] {
+  try {
+    return unpackCommands(bytes);
+  } catch (error) {
+    return { unreadable: String(error) };
+  }
+}

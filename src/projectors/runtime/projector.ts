@@ -1,0 +1,258 @@
+/**
+ * The projector's loop: one tick for all partitions that it owns.
+ *
+ *   XREAD (all partitions) ─▶ load what is missing ─▶ fold ─▶ APPLY (one script a
+ *   partition, all in one pipeline) ─▶ rest, by the pace ─▶ again
+ *
+ * Reading changes nothing in Redis, so a worker may die, pause or be a zombie at
+ * any point before APPLY at no cost; APPLY is all or nothing.
+ */
+import { monotonicMs } from "../../ops/clock.ts";
+import type { Lifecycle } from "../../ops/lifecycle.ts";
+import type { Log } from "../../ops/log.ts";
+import { Pace } from "../../ops/pace.ts";
+import { pipeline, type Redis } from "../../redis/connect.ts";
+import type { Position } from "../../redis/position.ts";
+import { readStreams, type StreamEntry } from "../../redis/replies.ts";
+import { runScripts, type ScriptCall } from "../../redis/script.ts";
+import { readCommand, type BlockingReader } from "../../redis/streams-reader.ts";
+import { BELLS_KEPT } from "../../streams/bell.ts";
+import type { LoggedCommand } from "../../streams/command-log.ts";
+import { CORE_GROUP, type Keys } from "../../streams/keys.ts";
+import { Fold, type Batch, type Place } from "./fold.ts";
+import type { OwnedPartition, ReadEntry } from "./owned-partition.ts";
+import type { Ownership } from "./ownership.ts";
+import { applyScript, APPLY_FIXED_ARGS, type Applied } from "./scripts.ts";
+
+/** A projector rests a little shorter than an edge, so that two rests rarely add up. */
+const PACE = { busyAt: 400, restMinMs: 1, fullAt: 8_000, restMaxMs: 5 } as const;
+const BLOCK_MS = 1_000;
+/** Without a partition there is nothing to read; `onChange` ends this early. */
+const NOTHING_OWNED_MS = 100;
+/** Before a batch is tried again that Redis refused or did not answer. */
+const RETRY_MS = 50;
+
+export class Projector {
+  readonly #redis: Redis;
+  readonly #reader: BlockingReader;
+  readonly #keys: Keys;
+  readonly #worker: string;
+  readonly #ownership: Ownership;
+  readonly #historyPerRoom: number;
+  readonly #lifecycle: Lifecycle;
+  readonly #log: Log;
+  readonly #pace = new Pace(PACE, monotonicMs());
+
+  constructor(options: {
+    redis: Redis;
+    reader: BlockingReader;
+    keys: Keys;
+    worker: string;
+    ownership: Ownership;
+    historyPerRoom: number;
+    lifecycle: Lifecycle;
+    log: Log;
+  }) {
+    this.#redis = options.redis;
+    this.#reader = options.reader;
+    this.#keys = options.keys;
+    this.#worker = options.worker;
+    this.#ownership = options.ownership;
+    this.#historyPerRoom = options.historyPerRoom;
+    this.#lifecycle = options.lifecycle;
+    this.#log = options.log;
+  }
+
+  /** Ends when the lifecycle stops, with nothing pending. */
+  async run(): Promise<void> {
+    while (!this.#lifecycle.stopping) {
+      await this.tick(BLOCK_MS);
+      const restMs = this.#pace.restMs(monotonicMs());
+      const behind = this.#ownership.held().some(({ queued }) => queued);
+      if (restMs > 0 && !behind) await this.#lifecycle.sleep(restMs);
+    }
+    await this.#settlePending();
+  }
+
+  /** One round; waits up to `blockMs` for commands when there are none. */
+  async tick(blockMs: number): Promise<void> {
+    await this.#ownership.release();
+    await this.#read(blockMs);
+    const owned = this.#ownership.held().filter((partition) => !partition.halted);
+    await this.#load(owned);
+    for (const partition of owned) {
+      if (partition.pending === null && partition.queued) await this.#fold(partition);
+    }
+    await this.#apply(owned.filter(({ pending }) => pending !== null));
+  }
+
+  async #read(blockMs: number): Promise<void> {
+    const held = this.#ownership.held();
+    const wanting = held.filter((partition) => partition.wantsToRead);
+    if (wanting.length === 0) {
+      if (held.length === 0) await this.#lifecycle.sleep(Math.min(blockMs, NOTHING_OWNED_MS));
+      return;
+    }
+    const byKey = new Map(wanting.map((partition) => [this.#keys.events(partition.id), partition]));
+    const positions = new Map<string, Position>();
+    for (const [key, partition] of byKey) positions.set(key, partition.readTo);
+    const count = Math.min(...wanting.map(({ readCount }) => readCount));
+    const idle =
+      this.#pace.perSecond < PACE.busyAt &&
+      held.every(({ pending, queued }) => !pending && !queued);
+    const streams = await this.#readStreams(positions, count, idle ? blockMs : 0);
+    for (const [key, entries] of streams) byKey.get(key)?.offer(entries);
+  }
+
+  async #readStreams(
+    positions: ReadonlyMap<string, Position>,
+    count: number,
+    blockMs: number,
+  ): Promise<Map<string, StreamEntry[]>> {
+    if (blockMs > 0) return this.#reader.read(positions, count, blockMs);
+    const [reply] = await pipeline(this.#redis, [readCommand(positions, count)]);
+    return readStreams(reply);
+  }
+
+  /** One round trip for everything that the queued commands need and memory lacks. */
+  async #load(owned: readonly OwnedPartition[]): Promise<void> {
+    const missing = owned
+      .filter(({ queued, pending }) => queued && pending === null)
+      .map((partition) => partition.missing());
+    const requests = missing.flatMap((part) => part.requests);
+    if (requests.length === 0) return;
+    const replies = await pipeline(this.#redis, requests);
+    let at = 0;
+    for (const part of missing) {
+      part.fill(replies.slice(at, at + part.requests.length));
+      at += part.requests.length;
+    }
+  }
+
+  async #fold(partition: OwnedPartition): Promise<void> {
+    const entries = partition.take();
+    const [first, last] = [entries[0], entries.at(-1)];
+    if (!first || !last) return;
+    const fold = new Fold(this.#keys, partition.id, partition.state, this.#historyPerRoom);
+    for (const entry of entries) {
+      if (partition.careful) await this.#foldCarefully(fold, partition, entry);
+      else foldEntry(fold, entry);
+    }
+    const range = {
+      from: partition.decidedTo,
+      first: first.id,
+      to: last.id,
+      entries: entries.length,
+    };
+    partition.pending = fold.finish(range);
+    this.#pace.note(partition.pending.commands);
+    if (partition.pending.deadLetters > 0) {
+      this.#log.error(
+        { partition: partition.id, batch: range },
+        "commands were put aside as dead letters",
+      );
+    }
+  }
+
+  /** Leaves word in Redis of each command before it is decided, in case it kills this process. */
+  async #foldCarefully(fold: Fold, partition: OwnedPartition, entry: ReadEntry): Promise<void> {
+    for (const { place, logged } of commandsOf(entry)) {
+      const suspect = `${place.entry}/${place.index}`;
+      await this.#redis.hset(this.#keys.lease(partition.id), "suspect", suspect);
+      const poison = partition.poison === suspect ? "killed its worker again and again" : null;
+      fold.command(place, logged, poison);
+    }
+    if ("unreadable" in entry.content) foldEntry(fold, entry);
+  }
+
+  async #apply(partitions: readonly OwnedPartition[]): Promise<void> {
+    if (partitions.length === 0) return;
+    const calls = partitions.map((partition) =>
+      this.#applyCall(partition, partition.pending as Batch),
+    );
+    const replies = await runScripts(this.#redis, calls);
+    partitions.forEach((partition, i) => this.#settle(partition, replies[i] as Applied | Error));
+    const [stuck] = partitions.filter(({ pending }) => pending !== null);
+    if (stuck) await this.#lifecycle.sleep(RETRY_MS);
+  }
+
+  #applyCall(partition: OwnedPartition, batch: Batch): ScriptCall<Applied> {
+    const { id, fence } = partition;
+    const firstOperation = APPLY_FIXED_ARGS + batch.inline.length + 1;
+    return applyScript.call(
+      [
+        this.#keys.events(id),
+        this.#keys.lease(id),
+        this.#keys.checkpoint(id),
+        this.#keys.bell(id),
+        ...batch.operations.keys,
+      ],
+      [
+        fence,
+        CORE_GROUP,
+        this.#worker,
+        batch.from,
+        batch.first,
+        batch.to,
+        batch.entries,
+        batch.commands,
+        BELLS_KEPT,
+        batch.bellHeader as Buffer,
+        batch.inline.length,
+        ...batch.inline.map((arg) => firstOperation + arg),
+        ...batch.operations.args,
+      ],
+    );
+  }
+
+  #settle(partition: OwnedPartition, reply: Applied | Error): void {
+    const batch = partition.pending;
+    if (batch === null || !this.#ownership.holds(partition)) return;
+    const about = { partition: partition.id, from: batch.from, to: batch.to };
+    if (reply instanceof Error) {
+      this.#log.error({ ...about, err: reply }, "Redis refused a batch, it is tried again");
+      return;
+    }
+    switch (reply.outcome) {
+      case "applied":
+      case "already":
+        partition.confirm(batch);
+        return;
+      case "fenced":
+      case "stale":
+        this.#ownership.lose(partition, reply.outcome);
+        return;
+      case "diverged":
+        this.#log.warn({ ...about, got: reply.got }, "the group was moved by hand, set back");
+        return;
+      case "truncated":
+        partition.halted = true;
+        this.#log.fatal(
+          { ...about, missing: reply.missing },
+          "the log was trimmed before it was projected: this partition stands still until it is repaired",
+        );
+    }
+  }
+
+  /** On the way out: what was decided is applied, unless Redis is away. */
+  async #settlePending(): Promise<void> {
+    const pending = this.#ownership.held().filter((partition) => partition.pending !== null);
+    await this.#apply(pending);
+  }
+}
+
+function foldEntry(fold: Fold, entry: ReadEntry): void {
+  if ("unreadable" in entry.content) {
+    fold.deadEntry(entry.id, entry.content.unreadable, entry.bytes);
+    return;
+  }
+  for (const { place, logged } of commandsOf(entry)) fold.command(place, logged);
+}
+
+function* commandsOf(entry: ReadEntry): Generator<{ place: Place; logged: LoggedCommand }> {
+  if (!("commands" in entry.content)) return;
+  const { edge, commands } = entry.content;
+  for (const [index, logged] of commands.entries()) {
+    yield { place: { entry: entry.id, index, edge }, logged };
+  }
+}

@@ -1,0 +1,13 @@
+#!lua
+--[[
+  Give a lease back in good order: the preferred owner need not wait, and the
+  count of failed tries starts anew. The fence stays until somebody else's
+  replaces it. Returns 1, or 0 when another owner has it already.
+]]
+--@ keys lease
+--@ args fence
+if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
+local time = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'owner', '', 'expires', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+redis.call('HDEL', KEYS[1], 'tried', 'try', 'suspect', 'struck', 'strikes')
+return 1

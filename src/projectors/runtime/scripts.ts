@@ -1,0 +1,112 @@
+/** The typed faces of the projector's scripts. */
+import { array, asInteger, asText } from "../../redis/replies.ts";
+import type { Position } from "../../redis/position.ts";
+import { Script } from "../../redis/script.ts";
+import type { Brand } from "../../protocol/ids.ts";
+
+/** Text `token:owner`, issued with a lease and compared by every APPLY. */
+export type Fence = Brand<string, "Fence">;
+
+export interface Grant {
+  readonly outcome: "granted";
+  readonly fence: Fence;
+  readonly checkpoint: Position;
+  /** Commands and log entries applied up to the checkpoint. */
+  readonly commands: number;
+  readonly entries: number;
+  /** Acquisitions since the checkpoint last moved. */
+  readonly tries: number;
+  /** Place of the command that was being decided when the last owner died; "" for none. */
+  readonly suspect: string;
+  readonly strikes: number;
+}
+export type Acquired = Grant | { readonly outcome: "taken"; readonly leftMs: number };
+
+export const acquireScript = new Script<Acquired>({
+  file: new URL("./acquire.lua", import.meta.url),
+  keys: ["events", "lease", "checkpoint"],
+  args: ["owner", "ttl", "grace", "group"],
+  decode(reply) {
+    const [granted, ...rest] = array(reply);
+    if (asInteger(granted) === 0) return { outcome: "taken", leftMs: asInteger(rest[0]) };
+    const [fence, checkpoint, commands, entries, tries, suspect, strikes] = rest;
+    return {
+      outcome: "granted",
+      fence: asText(fence) as Fence,
+      checkpoint: asText(checkpoint) as Position,
+      commands: asInteger(commands),
+      entries: asInteger(entries),
+      tries: asInteger(tries),
+      suspect: asText(suspect),
+      strikes: asInteger(strikes),
+    };
+  },
+});
+
+export const renewScript = new Script<boolean>({
+  file: new URL("./renew.lua", import.meta.url),
+  keys: ["lease"],
+  args: ["fence", "ttl"],
+  decode: (reply) => asInteger(reply) === 1,
+});
+
+export const releaseScript = new Script<boolean>({
+  file: new URL("./release.lua", import.meta.url),
+  keys: ["lease"],
+  args: ["fence"],
+  decode: (reply) => asInteger(reply) === 1,
+});
+
+/** Ids of all live workers, the caller among them. */
+export const beatScript = new Script<readonly string[]>({
+  file: new URL("./beat.lua", import.meta.url),
+  keys: ["workers"],
+  args: ["worker", "ttl"],
+  decode: (reply) => array(reply).map(asText),
+});
+
+export type Applied =
+  | { readonly outcome: "applied" | "already" }
+  | { readonly outcome: "stale"; readonly checkpoint: Position }
+  | { readonly outcome: "fenced"; readonly by: string }
+  | { readonly outcome: "truncated"; readonly missing: number }
+  | { readonly outcome: "diverged"; readonly got: string };
+
+export const applyScript = new Script<Applied>({
+  file: new URL("./apply.lua", import.meta.url),
+  keys: ["events", "lease", "checkpoint", "bell", "...changed"],
+  args: [
+    "fence",
+    "group",
+    "worker",
+    "from",
+    "first",
+    "to",
+    "entries",
+    "commands",
+    "bells",
+    "header",
+    "inline",
+    "...operations",
+  ],
+  decode(reply) {
+    const [name, detail] = array(reply);
+    const outcome = asText(name);
+    switch (outcome) {
+      case "applied":
+      case "already":
+        return { outcome };
+      case "stale":
+        return { outcome, checkpoint: asText(detail) as Position };
+      case "fenced":
+        return { outcome, by: asText(detail) };
+      case "truncated":
+        return { outcome, missing: asInteger(detail) };
+      case "diverged":
+        return { outcome, got: asText(detail) };
+    }
+    throw new Error(`apply.lua answered ${outcome}`);
+  },
+});
+/** Index in ARGV (from 1) of the first of the inline positions. */
+export const APPLY_FIXED_ARGS = 11;

@@ -1,0 +1,74 @@
+/** A projector process: connects, takes its share of the partitions, folds until stopped. */
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { Lifecycle } from "../ops/lifecycle.ts";
+import type { Log } from "../ops/log.ts";
+import type { AckLevel } from "../protocol/frames.ts";
+import { connectForCommands } from "../redis/connect.ts";
+import { checkRedis } from "../redis/requirements.ts";
+import { BlockingReader } from "../redis/streams-reader.ts";
+import { openDeployment } from "../streams/deployment.ts";
+import { Keys } from "../streams/keys.ts";
+import { Ownership } from "./runtime/ownership.ts";
+import { Projector } from "./runtime/projector.ts";
+
+export interface ProjectorOptions {
+  readonly redisUrl: string;
+  readonly partitions: number;
+  readonly ack: AckLevel;
+  /** Entries of a room's history that stay in Redis. */
+  readonly historyPerRoom: number;
+  readonly leaseTtlMs: number;
+  readonly leaseRenewMs: number;
+  readonly log: Log;
+  /** Prefix of every key; a rebuild folds into a namespace of its own. */
+  readonly namespace?: string;
+}
+
+export interface RunningProjector {
+  readonly worker: string;
+  /** Gives every partition back in good order. */
+  stop(): Promise<void>;
+}
+
+/** Rejects when Redis cannot be reached, is not fit, or holds another layout. */
+export async function startProjector(options: ProjectorOptions): Promise<RunningProjector> {
+  const { redisUrl: url, log } = options;
+  const worker = `${hostname()}.${process.pid}.${randomBytes(4).toString("hex")}`;
+  const keys = new Keys(options.partitions, options.namespace);
+  const redis = await connectForCommands({ url, name: `projector ${worker}`, log });
+  const leases = await connectForCommands({ url, name: `leases ${worker}`, log });
+  await checkRedis(redis, options.ack, log);
+  const { epoch } = await openDeployment(redis, keys);
+  const reader = await BlockingReader.connect({ url, name: `projector read ${worker}`, log });
+
+  const lifecycle = new Lifecycle(log);
+  const times = { ttlMs: options.leaseTtlMs, renewMs: options.leaseRenewMs };
+  const ownership = new Ownership({ redis: leases, keys, epoch, worker, times, lifecycle, log });
+  ownership.onChange = () => {
+    reader.interrupt(leases).catch((error: unknown) => log.debug({ err: error }, "no interrupt"));
+  };
+  const { historyPerRoom } = options;
+  const parts = { redis, reader, keys, worker, ownership, historyPerRoom, lifecycle, log };
+  const projector = new Projector(parts);
+  await ownership.maintain();
+  lifecycle.run("leases", async () => {
+    while (!lifecycle.stopping) await lifecycle.sleep(await ownership.maintain());
+  });
+  lifecycle.run("projector", () => projector.run());
+  log.info({ worker, partitions: ownership.held().length }, "projector is running");
+
+  return {
+    worker,
+    async stop() {
+      const stopping = lifecycle.stop();
+      await reader.interrupt(leases).catch(() => reader.close());
+      await stopping;
+      await ownership.leave().catch((error: unknown) => {
+        log.warn({ err: error }, "leases could not be given back, they run out by themselves");
+      });
+      reader.close();
+      for (const connection of [redis, leases]) connection.disconnect();
+    },
+  };
+}
