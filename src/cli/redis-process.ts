@@ -28,6 +28,8 @@ export interface RedisProcessOptions {
   /** Settings on top of the engine's own. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly onLine?: (line: string) => void;
+  /** Kills it if it has not answered yet. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RedisProcess {
@@ -86,14 +88,14 @@ export async function startRedisProcess(options: RedisProcessOptions): Promise<R
   const deadline = performance.now() + READY_MS_MAX;
   while ((await pingSocket(socket)) !== "ready") {
     if (ended !== null) throw new Error([ended, ...lastLines].join("\n  "));
-    if (performance.now() > deadline) {
+    if (options.signal?.aborted || performance.now() > deadline) {
       child.kill("SIGKILL");
-      throw new Error(`${binary} did not answer within ${READY_MS_MAX / 1000} s`);
+      throw new Error(`${binary} did not answer in time`);
     }
     await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
   }
   return {
-    url: `unix://${encodeURI(socket)}`,
+    url: socketUrl(socket),
     pid: child.pid as number,
     exited,
     kill: (signal) => void child.kill(signal),
@@ -104,6 +106,10 @@ export async function startRedisProcess(options: RedisProcessOptions): Promise<R
       clearTimeout(timer);
     },
   };
+}
+
+export function socketUrl(path: string): string {
+  return `unix://${encodeURI(path)}`;
 }
 
 /** Hands out the lines of both outputs; the array keeps the newest for an error message. */

@@ -1,0 +1,69 @@
+/** The command line: which commands there are and what each of them takes. */
+import { Command } from "commander";
+
+import { flagsOf, readConfig, type CommandName, type Config, type Flags } from "../config.ts";
+
+/** What a command does with its settings, its own options and its arguments. */
+export type Action = (config: Config, options: Options, words: readonly string[]) => Promise<void>;
+export type Options = Readonly<Record<string, string | boolean | undefined>>;
+export type Actions = Readonly<Record<CommandName, Action>>;
+
+interface CommandRow {
+  readonly about: string;
+  readonly argument?: readonly [syntax: string, about: string];
+  readonly options?: readonly (readonly [syntax: string, about: string, fallback?: string])[];
+  readonly required?: readonly (readonly [syntax: string, about: string])[];
+}
+
+const ROWS: Readonly<Record<CommandName, CommandRow>> = {
+  start: { about: "run Redis, projectors and edges under one supervisor" },
+  edge: { about: "run one edge: sockets, HTTP, appends and pushes" },
+  projector: { about: "run one projector: folds the events streams into conversations" },
+  token: {
+    about: "print a token for a user",
+    required: [["--as <user>", "the user it speaks for"]],
+    options: [["--for <time>", "how long it is valid: 30m, 24h, 7d", "24h"]],
+  },
+  status: { about: "show every partition: stream, group, owner, lag" },
+  chat: {
+    about: "chat on the terminal",
+    required: [["--as <user>", "who you are"]],
+    options: [
+      ["--room <room>", "the room to enter", "general"],
+      ["--url <url>", "address of an edge, instead of HOST and PORT"],
+      ["--token <token>", "a token, instead of one signed here"],
+    ],
+  },
+  replay: {
+    about: "play chat logs through the engine and check that nothing is lost, doubled or reordered",
+    argument: ["[files...]", "logs to play; without any, a synthetic corpus is made"],
+    options: [
+      ["--speed <rate>", "messages a second, or max", "max"],
+      ["--url <url>", "an engine that runs already; else one is started"],
+      ["--edges <number>", "edges to start", "1"],
+      ["--projectors <number>", "projectors to start", "1"],
+      ["--kill", "kill (-9) and restart edges and projectors all along"],
+    ],
+  },
+};
+
+/** Throws CommanderError on bad usage and ConfigError on bad values. */
+export function buildProgram(actions: Actions): Command {
+  const program = new Command("millrace")
+    .description("An event-sourced chat engine on Redis Streams.")
+    .exitOverride()
+    .showHelpAfterError("(add --help to see what there is)");
+  for (const [name, row] of Object.entries(ROWS) as [CommandName, CommandRow][]) {
+    const command = program.command(name).description(row.about);
+    if (row.argument) command.argument(...row.argument);
+    for (const option of row.required ?? []) command.requiredOption(...option);
+    for (const option of row.options ?? []) command.option(...option);
+    for (const flag of flagsOf(name)) command.option(flag.syntax, flag.about);
+    command.action(async (...given: unknown[]) => {
+      const words = row.argument ? (given[0] as string[]) : [];
+      const options = command.opts<Flags>();
+      await actions[name](readConfig(name, options), options, words);
+    });
+  }
+  return program;
+}

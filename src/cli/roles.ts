@@ -1,0 +1,83 @@
+/** The long-running roles: settings in, a running part of the engine out. */
+import { findAuthSecret } from "./auth-secret.ts";
+import { findPrivateRedis } from "./private-redis.ts";
+import { ConfigError, type Config } from "../config.ts";
+import { createLog, type Log } from "../ops/log.ts";
+
+/** Something that `main` stops on a signal. */
+export interface Running {
+  /** Where it can be reached; null when nobody connects to it. */
+  readonly address: string | null;
+  /** Resolves when it has ended by itself. */
+  readonly ended?: Promise<void>;
+  /** Finishes what is under way, then resolves. */
+  stop(): Promise<void>;
+  /** Ends what `stop` still waits for. */
+  hurry?(): void;
+}
+
+export async function runEdge(config: Config): Promise<Running> {
+  const { startEdge } = await import("../edge/edge.ts");
+  const edge = await startEdge({
+    redisUrl: await redisUrlOf(config),
+    host: config.host,
+    port: config.port,
+    transport: config.transport,
+    auth: await authOf(config),
+    allowedOrigins: config.allowedOrigins,
+    partitions: config.partitions,
+    ack: config.ack,
+    beatMs: config.beatMs,
+    directRoomsMax: config.directRoomsMax,
+    backlogMax: config.backlogMax,
+    log: logOf(config, "edge"),
+  });
+  return { address: edge.address, stop: () => edge.stop() };
+}
+
+export async function runProjector(config: Config): Promise<Running> {
+  const { startProjector } = await import("../projectors/worker.ts");
+  const projector = await startProjector({
+    redisUrl: await redisUrlOf(config),
+    partitions: config.partitions,
+    ack: config.ack,
+    historyPerRoom: config.historyPerRoom,
+    leaseTtlMs: config.leaseTtlMs,
+    leaseRenewMs: config.leaseRenewMs,
+    log: logOf(config, "projector"),
+  });
+  return { address: null, stop: () => projector.stop() };
+}
+
+export function logOf(config: Config, name: string): Log {
+  return createLog({ level: config.logLevel, format: config.logFormat, name });
+}
+
+/** REDIS_URL, else the private Redis that `start` runs from the same DATA_DIR. */
+export async function redisUrlOf(config: Config): Promise<string> {
+  const url = config.redisUrl ?? (await findPrivateRedis(config.dataDir));
+  if (url !== null) return url;
+  throw new ConfigError(
+    `REDIS_URL is not set and no private Redis runs in ${config.dataDir}; set it, or run npm start first`,
+  );
+}
+
+interface AuthConfig {
+  readonly secret?: Uint8Array;
+  readonly jwksFile?: string;
+  readonly audience: string;
+}
+
+async function authOf(config: Config): Promise<AuthConfig> {
+  const audience = config.authAudience;
+  // The secret that lies in DATA_DIR serves demos: a configured key set replaces it.
+  const secret = config.authJwksFile === null ? await findAuthSecret(config) : config.authSecret;
+  if (secret === null && config.authJwksFile === null) {
+    throw new ConfigError("no key to check tokens with: set AUTH_SECRET or AUTH_JWKS_FILE");
+  }
+  return {
+    audience,
+    ...(secret !== null && { secret: new TextEncoder().encode(secret) }),
+    ...(config.authJwksFile !== null && { jwksFile: config.authJwksFile }),
+  };
+}
