@@ -1,0 +1,443 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import { ChatClient, type ClientEvents, type ClientOptions } from "../../src/client/index.ts";
+import type { CommandNumber, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
+import { entriesFrom, entryAt, ROOM, ScriptedServer, type Peer } from "./scripted-server.ts";
+
+let server: ScriptedServer;
+const clients: ChatClient[] = [];
+
+beforeEach(async () => {
+  server = await ScriptedServer.start();
+});
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  await server.stop();
+});
+
+/** A client without jitter, so that retries come at once. */
+function newClient(options: Partial<ClientOptions> = {}): ChatClient {
+  const client = new ChatClient({
+    urls: server.url,
+    token: "token",
+    WebSocket,
+    random: () => 0,
+    ...options,
+  });
+  clients.push(client);
+  return client;
+}
+
+function seqs(client: ChatClient): number[] {
+  const shown: number[] = [];
+  client.on("entry", ({ entry }) => shown.push(entry.seq));
+  return shown;
+}
+
+async function event<E extends keyof ClientEvents>(
+  client: ChatClient,
+  name: E,
+  wanted: (value: ClientEvents[E]) => boolean = () => true,
+): Promise<ClientEvents[E]> {
+  return new Promise((resolve) => {
+    const off = client.on(name, (value) => {
+      if (!wanted(value)) return;
+      off();
+      resolve(value);
+    });
+  });
+}
+
+/** A client that follows the room live up to `seq`. */
+async function following(
+  seq: number,
+): Promise<{ client: ChatClient; peer: Peer; shown: number[] }> {
+  const client = newClient();
+  const shown = seqs(client);
+  void client.connect();
+  const peer = await server.welcomed();
+  const live = client.room(ROOM).follow();
+  await peer.next("resume");
+  peer.resumed(entriesFrom(1, seq), { status: "snapshot" });
+  await live;
+  return { client, peer, shown };
+}
+
+describe("the connection", () => {
+  it("[CL10] greets with version, token and device, and is live at the welcome", async () => {
+    const client = newClient({ token: async () => "fresh", agent: "test" });
+    const connected = client.connect();
+    const peer = await server.peer();
+    const hello = await peer.next("hello");
+    expect(hello).toMatchObject({
+      version: 1,
+      token: "fresh",
+      device: client.device,
+      agent: "test",
+    });
+    expect(client.state.name).toBe("connecting");
+    peer.welcome();
+    await connected;
+    expect(client.state).toMatchObject({ name: "live", user: "ann", edge: "edge-1" });
+  });
+
+  it("[CL10] resumes from its cursor after 4000 and drops it after 4100", async () => {
+    const { client, peer, shown } = await following(2);
+    peer.close(4000);
+    const second = await server.welcomed();
+    expect((await second.next("resume")).rooms).toEqual([
+      { room: ROOM, cursor: entryAt(2).cursor, limit: LIMITS.pageEntries },
+    ]);
+    second.resumed(entriesFrom(3, 3));
+    await event(client, "room", ({ room }) => room.state.name === "live");
+    const reset = event(client, "reset");
+    second.close(4100);
+    const third = await server.welcomed();
+    expect((await third.next("resume")).rooms[0]?.cursor).toBeNull();
+    third.resumed(entriesFrom(2, 3), { status: "snapshot" });
+    await reset;
+    expect(shown.slice(0, 3)).toEqual([1, 2, 3]);
+    expect(client.room(ROOM).entries.map(({ seq }) => seq)).toEqual([2, 3]);
+  });
+
+  it("[CL10] stays stopped after 4404 and says why", async () => {
+    const client = newClient();
+    const connected = client.connect();
+    const peer = await server.peer();
+    await peer.next("hello");
+    peer.close(4404, "the token or ticket was refused");
+    await expect(connected).rejects.toMatchObject({ code: "stopped" });
+    expect(client.state).toMatchObject({ name: "stopped", drop: { code: 4404 } });
+    expect(server.connections).toBe(1);
+  });
+
+  it("[CL10] tries the next address when one is not reachable", async () => {
+    const client = newClient({ urls: ["http://127.0.0.1:1", server.url] });
+    const connected = client.connect();
+    await server.welcomed();
+    await connected;
+  });
+
+  it("[CL12] replaces a connection that has fallen silent", async () => {
+    const client = newClient();
+    void client.connect();
+    await server.welcomed({ beatMs: 20 });
+    await server.welcomed();
+    await event(client, "state", ({ name }) => name === "live");
+    expect(server.connections).toBe(2);
+  });
+
+  it("[CL12] stays on a connection that beats", async () => {
+    const client = newClient();
+    void client.connect();
+    const peer = await server.welcomed({ beatMs: 100 });
+    for (let beat = 0; beat < 8; beat++) {
+      peer.send({ type: "beat", at: 1, heads: [] });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(server.connections).toBe(1);
+    expect(client.state.name).toBe("live");
+  });
+
+  it("[CL12] asks at once whether the connection lives when the page wakes up", async () => {
+    const { client, peer } = await following(1);
+    client.wake();
+    await peer.next("ping");
+  });
+
+  it("[CL16] gives up a connection that sends what cannot be read, not the client", async () => {
+    const { client, peer } = await following(1);
+    peer.sendBytes(Uint8Array.of(0xc1));
+    await server.welcomed();
+    await event(client, "state", ({ name }) => name === "live");
+  });
+
+  it("[CL10] asks for a token again when the first could not be had", async () => {
+    let asked = 0;
+    const client = newClient({
+      token: async () => {
+        asked += 1;
+        if (asked === 1) throw new Error("no network");
+        return "token";
+      },
+    });
+    void client.connect();
+    await server.welcomed();
+    expect(asked).toBe(2);
+  });
+
+  it("[CL10] connects once more after close, and fails what was on its way", async () => {
+    const { client } = await following(1);
+    const sent = client.room(ROOM).send("never answered");
+    client.close();
+    await expect(sent).rejects.toMatchObject({ code: "closed" });
+    await expect(client.room(ROOM).send("late")).rejects.toMatchObject({ code: "closed" });
+    const connected = client.connect();
+    const peer = await server.welcomed();
+    await connected;
+    await peer.next("resume");
+  });
+});
+
+describe("following a room", () => {
+  it("[CL1] drops what comes twice and resumes when a seq is missing", async () => {
+    const { client, peer, shown } = await following(2);
+    peer.entries(entryAt(2), entryAt(3));
+    peer.entries(entryAt(5));
+    peer.entries(entryAt(6));
+    const [asked] = (await peer.next("resume")).rooms;
+    expect(asked?.cursor).toBe(entryAt(3).cursor);
+    peer.resumed(entriesFrom(4, 6));
+    await event(client, "entry", ({ entry }) => entry.seq === 6);
+    expect(shown).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(peer.inbox).toEqual([]);
+  });
+
+  it("[CL2] asks page after page until it is caught up", async () => {
+    const client = newClient();
+    const shown = seqs(client);
+    void client.connect();
+    const peer = await server.welcomed();
+    const live = client.room(ROOM).follow({ from: "origin" });
+    expect((await peer.next("resume")).rooms[0]?.cursor).toBe("1.0.0-0");
+    peer.resumed(entriesFrom(1, 3), { more: true, head: 5 as Seq });
+    expect((await peer.next("resume")).rooms[0]?.cursor).toBe(entryAt(3).cursor);
+    expect(client.room(ROOM).state.name).toBe("resuming");
+    peer.resumed(entriesFrom(4, 5));
+    await live;
+    expect(shown).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("[CL4] tells of a gap and of a reset, and goes on from the new page", async () => {
+    const { client, peer } = await following(2);
+    const gap = event(client, "gap");
+    peer.entries(entryAt(4));
+    await peer.next("resume");
+    peer.resumed(entriesFrom(50, 52), { status: "gap" });
+    expect(await gap).toMatchObject({ after: 2, before: 50 });
+    expect(client.room(ROOM).entries.map(({ seq }) => seq)).toEqual([50, 51, 52]);
+    const reset = event(client, "reset");
+    peer.entries(entryAt(54));
+    await peer.next("resume");
+    peer.resumed(entriesFrom(1, 2), { status: "reset" });
+    await reset;
+    const next = event(client, "entry");
+    peer.entries(entryAt(3));
+    expect((await next).entry.seq).toBe(3);
+    expect(client.room(ROOM).entries.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+  });
+
+  it("[CL3] resumes when a beat names a head that does not come", async () => {
+    const { client, peer, shown } = await following(2);
+    peer.send({ type: "beat", at: 1, heads: [{ room: ROOM, seq: 3 as Seq }] });
+    expect((await peer.next("resume")).rooms[0]?.cursor).toBe(entryAt(2).cursor);
+    peer.resumed(entriesFrom(3, 3));
+    await event(client, "entry");
+    expect(shown).toEqual([1, 2, 3]);
+  });
+
+  it("[CL15] resumes after `unavailable` and ends after `forbidden`", async () => {
+    const { client, peer } = await following(2);
+    const room = client.room(ROOM);
+    peer.send({ type: "unsubscribed", room: ROOM, code: "unavailable" });
+    expect((await peer.next("resume")).rooms[0]?.cursor).toBe(entryAt(2).cursor);
+    peer.resumed([], { head: 2 as Seq });
+    peer.send({ type: "unsubscribed", room: ROOM, code: "forbidden" });
+    await event(client, "room", ({ room }) => room.state.name === "ended");
+    expect(room.state).toEqual({ name: "ended", code: "forbidden" });
+  });
+
+  it("[CL15] says so when it is not let in", async () => {
+    const client = newClient();
+    void client.connect();
+    const peer = await server.welcomed();
+    const follow = client.room(ROOM).follow();
+    await peer.next("resume");
+    peer.resumed([], { status: "refused" });
+    await expect(follow).rejects.toMatchObject({ code: "forbidden" });
+  });
+
+  it("[CL2] asks for many rooms in as few frames as the protocol allows", async () => {
+    const client = newClient();
+    for (let i = 0; i <= LIMITS.roomsPerResume; i++) void client.room(`room-${i}`).follow();
+    void client.connect();
+    const peer = await server.welcomed();
+    expect((await peer.next("resume")).rooms).toHaveLength(LIMITS.roomsPerResume);
+    expect((await peer.next("resume")).rooms).toHaveLength(1);
+  });
+
+  it("[CL2] follows as many rooms as a connection may, and not one more", async () => {
+    const client = newClient();
+    for (let i = 0; i < LIMITS.roomsPerConnection; i++) void client.room(`room-${i}`).follow();
+    await expect(client.room("one-more").follow()).rejects.toMatchObject({ code: "tooManyRooms" });
+    client.room("room-0").unfollow();
+    void client.room("one-more").follow();
+    expect(client.room("one-more").state.name).toBe("waiting");
+  });
+
+  it("[CL1] ignores the answer to a room that was unfollowed meanwhile", async () => {
+    const client = newClient();
+    const shown = seqs(client);
+    void client.connect();
+    const peer = await server.welcomed();
+    const room = client.room(ROOM);
+    const first = room.follow();
+    await peer.next("resume");
+    room.unfollow();
+    await expect(first).rejects.toMatchObject({ code: "closed" });
+    await peer.next("unsubscribe");
+    const live = room.follow();
+    await peer.next("resume");
+    peer.resumed(entriesFrom(1, 2), { status: "snapshot" });
+    peer.resumed(entriesFrom(1, 3), { status: "snapshot" });
+    await live;
+    expect(shown).toEqual([1, 2, 3]);
+  });
+});
+
+describe("sending", () => {
+  it("[CL9] shows an own message first as pending, then once as entry", async () => {
+    const { client, peer, shown } = await following(1);
+    const room = client.room(ROOM);
+    const sent = room.send("hello");
+    expect(room.pending).toMatchObject([{ text: "hello", state: { name: "sent" } }]);
+    const { k } = await peer.next("send");
+    peer.send({ type: "accepted", k });
+    await event(client, "pending");
+    expect(room.pending).toMatchObject([{ state: { name: "accepted" } }]);
+    let pendingAtEntry = -1;
+    client.on("entry", () => {
+      pendingAtEntry = room.pending.length;
+    });
+    peer.entries(entryAt(2, { by: "ann" as UserId, device: client.device, k }));
+    expect(await sent).toMatchObject({ seq: 2, again: false });
+    expect(pendingAtEntry).toBe(0);
+    expect(shown).toEqual([1, 2]);
+  });
+
+  it("[CL9] keeps a message pending between `applied` and its entry", async () => {
+    const { client, peer } = await following(1);
+    const room = client.room(ROOM);
+    const sent = room.send("hello");
+    const { k } = await peer.next("send");
+    peer.send({ type: "applied", k, room: ROOM, seq: 2 as Seq, again: true });
+    expect(await sent).toEqual({ room: ROOM, seq: 2, again: true });
+    expect(room.pending).toHaveLength(1);
+    peer.entries(entryAt(2, { by: "ann" as UserId, device: client.device, k }));
+    await event(client, "entry");
+    expect(room.pending).toEqual([]);
+  });
+
+  it("[CL9] takes an entry of another user's device of that name for no outcome", async () => {
+    const { client, peer } = await following(1);
+    void client.room(ROOM).send("hello");
+    const { k } = await peer.next("send");
+    peer.entries(entryAt(2, { by: "bob" as UserId, device: client.device, k }));
+    await event(client, "entry");
+    expect(client.room(ROOM).pending).toHaveLength(1);
+  });
+
+  it("[CL7] sends again after a reconnect what has no outcome, with the same numbers", async () => {
+    const { client, peer } = await following(1);
+    const room = client.room(ROOM);
+    const sent = [room.send("a"), room.send("b"), room.send("c")];
+    await peer.next("send");
+    await peer.next("send");
+    await peer.next("send");
+    peer.send({ type: "applied", k: 2 as CommandNumber, room: ROOM, seq: 9 as Seq, again: false });
+    await sent[1];
+    peer.terminate();
+    const second = await server.welcomed();
+    await second.next("resume");
+    expect(await second.next("send")).toMatchObject({ k: 1, text: "a" });
+    expect(await second.next("send")).toMatchObject({ k: 3, text: "c" });
+    second.send({ type: "applied", k: 1 as CommandNumber, room: ROOM, seq: 0 as Seq, again: true });
+    second.send({ type: "rejected", k: 3 as CommandNumber, code: "forbidden" });
+    expect(await sent[0]).toMatchObject({ seq: 0, again: true });
+    await expect(sent[2]).rejects.toMatchObject({ code: "forbidden" });
+    expect(room.pending).toMatchObject([{ text: "b" }, { text: "c", state: { name: "failed" } }]);
+    room.dismiss(3 as CommandNumber);
+    expect(room.pending).toHaveLength(1);
+  });
+
+  it("[CL6] sends a deferred command and all later ones again after the pause", async () => {
+    const { client, peer } = await following(1);
+    const room = client.room(ROOM);
+    for (const text of ["a", "b", "c"]) void room.send(text);
+    for (let i = 0; i < 3; i++) await peer.next("send");
+    const deferred = { type: "deferred", code: "busy", retryAfterMs: 60 } as const;
+    peer.send({ ...deferred, k: 2 as CommandNumber });
+    peer.send({ ...deferred, k: 3 as CommandNumber });
+    await event(client, "pending");
+    void room.send("d");
+    expect(room.pending.map(({ state }) => state.name)).toContain("queued");
+    expect((await peer.next("send")).k).toBe(2);
+    expect((await peer.next("send")).k).toBe(3);
+    expect((await peer.next("send")).k).toBe(4);
+    expect(peer.inbox).toEqual([]);
+  });
+
+  it("[CL6] takes a new connection when the server awaits what is settled already", async () => {
+    const { client, peer } = await following(1);
+    const sent = client.room(ROOM).send("hello");
+    const { k } = await peer.next("send");
+    peer.entries(entryAt(2, { by: "ann" as UserId, device: client.device, k }));
+    await sent;
+    peer.send({ type: "deferred", k, code: "unavailable", retryAfterMs: 0 });
+    const second = await server.welcomed();
+    await second.next("resume");
+    expect(second.inbox).toEqual([]);
+  });
+
+  it("[CL7] sends again when the page with its entry was skipped", async () => {
+    const { client, peer } = await following(1);
+    const sent = client.room(ROOM).send("hello");
+    const { k } = await peer.next("send");
+    peer.entries(entryAt(9));
+    await peer.next("resume");
+    peer.resumed(entriesFrom(8, 9), { status: "gap" });
+    expect((await peer.next("send")).k).toBe(k);
+    peer.send({ type: "applied", k, room: ROOM, seq: 2 as Seq, again: true });
+    expect((await sent).seq).toBe(2);
+    expect(client.room(ROOM).pending).toEqual([]);
+  });
+
+  it("[CL8] keeps at most the allowed number of commands on the wire", async () => {
+    const { client, peer } = await following(1);
+    for (let i = 0; i < LIMITS.commandsInFlight + 1; i++) void client.room(ROOM).send(`${i}`);
+    for (let i = 0; i < LIMITS.commandsInFlight; i++) await peer.next("send");
+    peer.send({ type: "beat", at: 1, heads: [] });
+    client.wake();
+    await peer.next("ping");
+    expect(peer.inbox).toEqual([]);
+    peer.send({ type: "rejected", k: 1 as CommandNumber, code: "invalid" });
+    expect((await peer.next("send")).k).toBe(LIMITS.commandsInFlight + 1);
+  });
+
+  it("[CL5] makes rooms by commands and gives their handle", async () => {
+    const { client, peer } = await following(1);
+    const made = client.createRoom({ kind: "public", name: "A room" });
+    const create = await peer.next("create");
+    expect(create.room).toMatch(/^r/);
+    const applied = { type: "applied", seq: 1 as Seq, again: false } as const;
+    peer.send({ ...applied, k: create.k, room: create.room as RoomId });
+    expect((await made).id).toBe(create.room);
+    const direct = client.direct("bob");
+    const { k } = await peer.next("direct");
+    peer.send({ ...applied, k, room: "dm.x" as RoomId });
+    expect((await direct).id).toBe("dm.x");
+  });
+
+  it("[CL5] refuses by itself what the server would close the connection for", async () => {
+    const { client, peer } = await following(1);
+    const room = client.room(ROOM);
+    await expect(room.send("a".repeat(LIMITS.textBytes + 1))).rejects.toMatchObject({
+      code: "invalid",
+    });
+    await expect(room.invite("")).rejects.toMatchObject({ code: "invalid" });
+    expect(() => client.room("no room")).toThrow(/room id/);
+    void room.send("first");
+    expect((await peer.next("send")).k).toBe(1);
+  });
+});
