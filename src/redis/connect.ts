@@ -14,6 +14,14 @@ export type RedisArg = string | number | Buffer | Uint8Array;
 /** A command that has not answered by then has an unknown outcome. */
 const COMMAND_TIMEOUT_MS = 3_000;
 const CONNECT_TIMEOUT_MS = 3_000;
+/**
+ * A link that owes an answer for so long is replaced: a time-out rejects the command but keeps the
+ * link, and a half-open one would stay for the quarter of an hour that TCP takes to give up. For
+ * blocking links this is longer than any BLOCK, and catches a hello that is never answered.
+ */
+const SILENCE_MS = { commands: COMMAND_TIMEOUT_MS, blocking: 10_000 } as const;
+/** A link that is being dropped may be dead, so its farewell is hardly waited for. */
+const FAREWELL_MS = 100;
 const RECONNECT_MS_MAX = 1_000;
 
 const base: Options = {
@@ -24,6 +32,7 @@ const base: Options = {
   enableOfflineQueue: false,
   lazyConnect: true,
   connectTimeout: CONNECT_TIMEOUT_MS,
+  disconnectTimeout: FAREWELL_MS,
   keepAlive: 10_000,
   retryStrategy: (attempt: number) =>
     Math.min(50 * 2 ** Math.min(attempt, 5), RECONNECT_MS_MAX) + Math.random() * 200,
@@ -39,12 +48,13 @@ export interface ConnectOptions {
 
 /** For appends, scripts and reads that answer at once. Rejects when the server is not there. */
 export async function connectForCommands(options: ConnectOptions): Promise<Redis> {
-  return connect(options, { ...base, commandTimeout: COMMAND_TIMEOUT_MS });
+  const limits = { commandTimeout: COMMAND_TIMEOUT_MS, socketTimeout: SILENCE_MS.commands };
+  return connect(options, { ...base, ...limits });
 }
 
 /** For blocking reads: no command timeout, the reader has a watchdog of its own. */
 export async function connectForBlocking(options: ConnectOptions): Promise<Redis> {
-  return connect(options, base);
+  return connect(options, { ...base, socketTimeout: SILENCE_MS.blocking });
 }
 
 async function connect({ url, name, log }: ConnectOptions, options: Options): Promise<Redis> {
