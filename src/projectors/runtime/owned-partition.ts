@@ -42,6 +42,7 @@ export class OwnedPartition {
   /** Where the next batch begins: the checkpoint once `pending` is applied. */
   decidedTo: Position;
   pending: Batch | null = null;
+  /** Set by `halt` alone. */
   halted = false;
   /** To be given back as soon as nothing is pending. */
   draining = false;
@@ -78,6 +79,18 @@ export class OwnedPartition {
 
   get queued(): boolean {
     return this.#queue.length > 0;
+  }
+
+  /** There is something to do for it without reading. */
+  get busy(): boolean {
+    return !this.halted && (this.pending !== null || this.queued);
+  }
+
+  /** Stands still, loudly, until somebody has looked at its log. What it holds is of no use. */
+  halt(): void {
+    this.halted = true;
+    this.pending = null;
+    this.#queue.length = 0;
   }
 
   offer(entries: readonly StreamEntry[]): void {

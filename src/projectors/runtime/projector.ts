@@ -27,8 +27,8 @@ import { applyScript, APPLY_FIXED_ARGS, type Applied } from "./scripts.ts";
 /** A projector rests a little shorter than an edge, so that two rests rarely add up. */
 const PACE = { busyAt: 400, restMinMs: 1, fullAt: 8_000, restMaxMs: 5 } as const;
 const BLOCK_MS = 1_000;
-/** Without a partition there is nothing to read; `onChange` ends this early. */
-const NOTHING_OWNED_MS = 100;
+/** Between two looks when no partition is owned, or none that may be read. */
+const NOTHING_TO_READ_MS = 100;
 /** Before a batch is tried again that Redis refused or did not answer. */
 const RETRY_MS = 50;
 
@@ -68,7 +68,7 @@ export class Projector {
     while (!this.#lifecycle.stopping) {
       await this.tick(BLOCK_MS);
       const restMs = this.#pace.restMs(monotonicMs());
-      const behind = this.#ownership.held().some(({ queued }) => queued);
+      const behind = this.#ownership.held().some(({ busy }) => busy);
       if (restMs > 0 && !behind) await this.#lifecycle.sleep(restMs);
     }
     await this.#settlePending();
@@ -90,16 +90,16 @@ export class Projector {
     const held = this.#ownership.held();
     const wanting = held.filter((partition) => partition.wantsToRead);
     if (wanting.length === 0) {
-      if (held.length === 0) await this.#lifecycle.sleep(Math.min(blockMs, NOTHING_OWNED_MS));
+      // Without this pause the tick would have nothing to wait for and starve the event loop.
+      const idle = !held.some(({ busy }) => busy);
+      if (idle) await this.#lifecycle.sleep(Math.min(blockMs, NOTHING_TO_READ_MS));
       return;
     }
     const byKey = new Map(wanting.map((partition) => [this.#keys.events(partition.id), partition]));
     const positions = new Map<string, Position>();
     for (const [key, partition] of byKey) positions.set(key, partition.readTo);
     const count = Math.min(...wanting.map(({ readCount }) => readCount));
-    const idle =
-      this.#pace.perSecond < PACE.busyAt &&
-      held.every(({ pending, queued }) => !pending && !queued);
+    const idle = this.#pace.perSecond < PACE.busyAt && !held.some(({ busy }) => busy);
     const streams = await this.#readStreams(positions, count, idle ? blockMs : 0);
     for (const [key, entries] of streams) byKey.get(key)?.offer(entries);
   }
@@ -226,7 +226,7 @@ export class Projector {
         this.#log.warn({ ...about, got: reply.got }, "the group was moved by hand, set back");
         return;
       case "truncated":
-        partition.halted = true;
+        partition.halt();
         this.#log.fatal(
           { ...about, missing: reply.missing },
           "the log was trimmed before it was projected: this partition stands still until it is repaired",
