@@ -81,7 +81,7 @@ export class Projector {
     const owned = this.#ownership.held().filter((partition) => !partition.halted);
     await this.#load(owned);
     for (const partition of owned) {
-      if (partition.pending === null && partition.queued) await this.#fold(partition);
+      if (partition.pending === null && partition.queued) await this.#foldOrLose(partition);
     }
     await this.#apply(owned.filter(({ pending }) => pending !== null));
   }
@@ -126,6 +126,16 @@ export class Projector {
     for (const part of missing) {
       part.fill(replies.slice(at, at + part.requests.length));
       at += part.requests.length;
+    }
+  }
+
+  /** A fold that was cut short has changed the state in memory: only Redis knows the truth then. */
+  async #foldOrLose(partition: OwnedPartition): Promise<void> {
+    try {
+      await this.#fold(partition);
+    } catch (error) {
+      this.#log.error({ partition: partition.id, err: error }, "a batch could not be folded");
+      this.#ownership.lose(partition, "its state is in doubt");
     }
   }
 
