@@ -42,6 +42,8 @@ export class OwnedPartition {
   /** Where the next batch begins: the checkpoint once `pending` is applied. */
   decidedTo: Position;
   pending: Batch | null = null;
+  /** The store has refused the pending batch because the group handed out other entries. */
+  diverged = false;
   /** Set by `halt` alone. */
   halted = false;
   /** To be given back as soon as nothing is pending. */
@@ -129,6 +131,7 @@ export class OwnedPartition {
   /** The pending batch is in effect. */
   confirm(batch: Batch): void {
     this.pending = null;
+    this.diverged = false;
     this.decidedTo = batch.to;
     this.#careful = false;
     this.state.shrink();

@@ -233,7 +233,14 @@ export class Projector {
         this.#ownership.lose(partition, reply.outcome);
         return;
       case "diverged":
-        this.#log.warn({ ...about, got: reply.got }, "the group was moved by hand, set back");
+        this.#log.warn(
+          { ...about, got: reply.got },
+          "the group was not where it should be, set back",
+        );
+        // Again, although the group stands at the checkpoint now: then it is the log that differs
+        // from what was read, as after a failover that lost its end.
+        if (partition.diverged) this.#ownership.lose(partition, "the log has changed");
+        partition.diverged = true;
         return;
       case "truncated":
         partition.halt();
