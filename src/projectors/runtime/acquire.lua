@@ -43,7 +43,8 @@ local token = tonumber(lease[3] or '0') + 1
 local fence = token .. ':' .. ARGV[1]
 redis.call('HSET', KEYS[2], 'token', token, 'owner', ARGV[1], 'fence', fence,
   'expires', string.format('%.0f', now + ttl), 'tried', id, 'try', try, 'struck', suspect, 'strikes', strikes)
--- The group is made where the checkpoint stands; it is there already but for the first time.
-local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[4], id, 'MKSTREAM')
-if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then return redis.error_reply(made.err) end
+-- The group begins anew where the checkpoint stands: a worker has a name of its own for each life,
+-- and consumers of the dead would gather in it for ever. Refused only where there is no log yet.
+redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[4])
+redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[4], id, 'MKSTREAM', 'ENTRIESREAD', tonumber(ck[3] or '0'))
 return {1, fence, id, tonumber(ck[2] or '0'), tonumber(ck[3] or '0'), try, suspect, strikes}

@@ -8,8 +8,8 @@
     checkpoint  equal to `from`, else the batch was applied already, or is stale
     log         no entry behind the checkpoint was trimmed away unread
     ids         XREADGROUP hands out exactly the entries that were decided; if not,
-                somebody moved the group: it is set back to the checkpoint, and
-                what it handed out is acknowledged, so that nothing stays pending
+                somebody moved the group: it is made anew at the checkpoint, which
+                also forgets what was handed out and never acknowledged
 
   XREADGROUP and XACK are both in here, so the consumer group shows the truth at
   any time and nothing is ever pending between two scripts.
@@ -52,18 +52,14 @@ end
 
 local count = tonumber(ARGV[7])
 local got = redis.pcall('XREADGROUP', 'GROUP', ARGV[2], ARGV[3], 'COUNT', count, 'STREAMS', KEYS[1], '>')
-if got and got.err then
-  if not string.find(got.err, 'NOGROUP', 1, true) then return redis.error_reply(got.err) end
-  redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[2], at)
-  return {'diverged', 'the group was gone'}
-end
-local entries = got and got[1][2] or {}
+if got and got.err and not string.find(got.err, 'NOGROUP', 1, true) then return redis.error_reply(got.err) end
+local entries = got and not got.err and got[1][2] or {}
 local ids = {}
 for i = 1, #entries do ids[i] = entries[i][1] end
 if #ids ~= count or ids[1] ~= ARGV[5] or ids[#ids] ~= ARGV[6] then
-  if #ids > 0 then redis.call('XACK', KEYS[1], ARGV[2], unpack(ids)) end
-  redis.call('XGROUP', 'SETID', KEYS[1], ARGV[2], at, 'ENTRIESREAD', applied)
-  return {'diverged', #ids .. ' entries from ' .. (ids[1] or 'nowhere')}
+  redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[2])
+  redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[2], at, 'ENTRIESREAD', applied)
+  return {'diverged', got and got.err or #ids .. ' entries from ' .. (ids[1] or 'nowhere')}
 end
 
 op = 12 + inline
