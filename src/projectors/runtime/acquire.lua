@@ -9,13 +9,14 @@
 
   A checkpoint that has not moved over several acquisitions points at a command
   that kills its worker: `try` counts them. In careful mode the worker notes the
-  command that it is about to decide as `suspect`; the same suspect met twice is
-  the culprit.
+  command that it is about to decide as `suspect`; the same one noted twice by
+  workers that died of it is the culprit. The note is taken down here, so that a
+  worker that dies of something else does not count against it.
 
   A worker that is not preferred for the partition waits `grace` milliseconds
   past the end of a lease, so that the preferred one comes first.
 
-  Returns {1, fence, checkpoint, commands, entries, try, suspect, strikes}
+  Returns {1, fence, checkpoint, commands, entries, try, struck, strikes}
        or {0, milliseconds left, owner}
 ]]
 --@ keys events lease checkpoint
@@ -34,17 +35,17 @@ local ck = redis.call('HMGET', KEYS[3], 'id', 'commands', 'entries')
 local id = ck[1] or '0-0'
 local try = 1
 if lease[4] == id then try = tonumber(lease[5]) + 1 end
-local suspect, strikes = lease[6] or '', 0
-if suspect ~= '' then
-  strikes = 1
-  if lease[7] == suspect then strikes = tonumber(lease[8]) + 1 end
+local struck, strikes = lease[7] or '', tonumber(lease[8] or '0')
+if lease[6] and lease[6] ~= '' then
+  strikes = lease[6] == struck and strikes + 1 or 1
+  struck = lease[6]
 end
 local token = tonumber(lease[3] or '0') + 1
 local fence = token .. ':' .. ARGV[1]
 redis.call('HSET', KEYS[2], 'token', token, 'owner', ARGV[1], 'fence', fence,
-  'expires', string.format('%.0f', now + ttl), 'tried', id, 'try', try, 'struck', suspect, 'strikes', strikes)
+  'expires', string.format('%.0f', now + ttl), 'tried', id, 'try', try, 'suspect', '', 'struck', struck, 'strikes', strikes)
 -- The group begins anew where the checkpoint stands: a worker has a name of its own for each life,
 -- and consumers of the dead would gather in it for ever. Refused only where there is no log yet.
 redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[4])
 redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[4], id, 'MKSTREAM', 'ENTRIESREAD', tonumber(ck[3] or '0'))
-return {1, fence, id, tonumber(ck[2] or '0'), tonumber(ck[3] or '0'), try, suspect, strikes}
+return {1, fence, id, tonumber(ck[2] or '0'), tonumber(ck[3] or '0'), try, struck, strikes}

@@ -59,7 +59,7 @@ export class OwnedPartition {
     this.readTo = grant.checkpoint;
     this.decidedTo = grant.checkpoint;
     this.#careful = grant.tries >= CAREFUL_AFTER_TRIES;
-    this.poison = this.#careful && grant.strikes >= STRIKES_OUT ? grant.suspect : null;
+    this.poison = this.#careful && grant.strikes >= STRIKES_OUT ? grant.struck : null;
   }
 
   /** In careful mode the worker notes each command before it decides it. */

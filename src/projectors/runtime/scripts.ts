@@ -16,8 +16,9 @@ export interface Grant {
   readonly entries: number;
   /** Acquisitions since the checkpoint last moved. */
   readonly tries: number;
-  /** Place of the command that was being decided when the last owner died; "" for none. */
-  readonly suspect: string;
+  /** Place of the command that a worker died at last, as far as one said; "" for none. */
+  readonly struck: string;
+  /** How many workers in a row died there. */
   readonly strikes: number;
 }
 export type Acquired = Grant | { readonly outcome: "taken"; readonly leftMs: number };
@@ -29,7 +30,7 @@ export const acquireScript = new Script<Acquired>({
   decode(reply) {
     const [granted, ...rest] = array(reply);
     if (asInteger(granted) === 0) return { outcome: "taken", leftMs: asInteger(rest[0]) };
-    const [fence, checkpoint, commands, entries, tries, suspect, strikes] = rest;
+    const [fence, checkpoint, commands, entries, tries, struck, strikes] = rest;
     return {
       outcome: "granted",
       fence: asText(fence) as Fence,
@@ -37,7 +38,7 @@ export const acquireScript = new Script<Acquired>({
       commands: asInteger(commands),
       entries: asInteger(entries),
       tries: asInteger(tries),
-      suspect: asText(suspect),
+      struck: asText(struck),
       strikes: asInteger(strikes),
     };
   },
