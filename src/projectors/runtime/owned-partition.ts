@@ -69,7 +69,6 @@ export class OwnedPartition {
 
   /** Entries to ask for, so that a read brings about two batches. */
   get readCount(): number {
-    if (this.#careful) return 1;
     if (this.#entryBytes === 0) return READ_COUNT.first;
     const wanted = Math.ceil((2 * BATCH_BOUNDS.bytes) / this.#entryBytes);
     return Math.min(READ_COUNT.most, Math.max(1, wanted));
