@@ -7,6 +7,7 @@
  */
 import { LOG_FORMATS, LOG_LEVELS } from "./ops/log.ts";
 import { LIMITS } from "./protocol/limits.ts";
+import { PARTITIONS_MAX } from "./streams/partitions.ts";
 import { flag, integer, list, optional, text, word, type Kind } from "./setting-kinds.ts";
 
 export const COMMANDS = [
@@ -69,7 +70,7 @@ export const SETTINGS = {
     about: "Folder of the private Redis and of the secret that signs demo tokens.",
   }),
   partitions: setting({
-    kind: integer(1, 1_024),
+    kind: integer(1, PARTITIONS_MAX),
     default: 16,
     takenBy: ROLES,
     about: "Streams that rooms are spread over. Fixed when the store is first used.",

@@ -109,7 +109,7 @@ export async function startRedisProcess(options: RedisProcessOptions): Promise<R
 }
 
 export function socketUrl(path: string): string {
-  return `unix://${encodeURI(path)}`;
+  return `unix://${path.split("/").map(encodeURIComponent).join("/")}`;
 }
 
 /** Hands out the lines of both outputs; the array keeps the newest for an error message. */

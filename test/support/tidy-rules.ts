@@ -18,7 +18,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   edge: ["protocol", "ops", "redis", "streams", "domain", "ingest"],
   client: ["protocol"],
   "setting-kinds.ts": [],
-  "config.ts": ["protocol", "ops", "setting-kinds.ts"],
+  "config.ts": ["protocol", "ops", "streams", "setting-kinds.ts"],
   cli: [
     "protocol",
     "ops",
