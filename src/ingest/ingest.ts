@@ -108,7 +108,8 @@ export class Ingest {
     const lanes = [...this.#ready];
     for (const lane of lanes) lane.flying ??= this.#depart(lane);
     const calls = lanes.map(({ flying }) => (flying as NonNullable<Lane["flying"]>).call);
-    return { calls, settle: (replies) => this.#settle(lanes, replies) };
+    const commands = lanes.reduce((sum, { flying }) => sum + (flying?.batch.length ?? 0), 0);
+    return { calls, commands, settle: (replies) => this.#settle(lanes, replies) };
   }
 
   #depart(lane: Lane): NonNullable<Lane["flying"]> {
@@ -165,6 +166,8 @@ export class Ingest {
 /** One round of appends under way. */
 export interface Departure {
   readonly calls: readonly ScriptCall<Appended>[];
+  /** How many commands the calls carry. */
+  readonly commands: number;
   readonly settle: (replies: readonly (Appended | Error)[] | null) => void;
 }
 

@@ -3,6 +3,7 @@
  * the tests share this one codec.
  */
 import {
+  COMMANDS,
   ENTRY,
   SERVER_FRAMES,
   clientFrame,
@@ -12,10 +13,10 @@ import {
   type ServerFrame,
   type ServerFrameOf,
 } from "./frames.ts";
-import type { RoomId } from "./ids.ts";
+import type { CommandNumber, RoomId } from "./ids.ts";
 import { LIMITS } from "./limits.ts";
 import { arrayHeader, pack, unpackTrusted, unpackUntrusted } from "./msgpack.ts";
-import { SchemaError, type Field } from "./schema.ts";
+import { UnreadableError, type Field } from "./schema.ts";
 import type { Encoding } from "./version.ts";
 
 /** What a WebSocket carries: binary messages for `binary`, text for `json`. */
@@ -27,13 +28,26 @@ export function encodeClientFrame(frame: ClientFrame, encoding: Encoding = "bina
 export function encodeServerFrame(frame: ServerFrame, encoding: Encoding = "binary"): Encoded {
   return encode(serverFrame, frame, encoding);
 }
-/** Throws SchemaError on anything but a frame within its bounds. */
+/** Throws SchemaError (UnreadableError when there is not even a value) on anything but a frame within its bounds. */
 export function decodeClientFrame(data: Encoded): ClientFrame {
   return decode(clientFrame, data, LIMITS.depth);
 }
 /** Throws SchemaError on anything but a frame within its bounds. */
 export function decodeServerFrame(data: Encoded): ServerFrame {
   return decode(serverFrame, data, LIMITS.depth);
+}
+
+/** The `k` of a frame that is a command but for a field out of its bounds; null where there is none. */
+export function peekCommandNumber(data: Encoded): CommandNumber | null {
+  const wire = typeof data === "string" ? parseJson(data) : unpackUntrusted(data, LIMITS.depth);
+  const k = Array.isArray(wire) ? wire[1] : (wire as { k?: unknown } | null)?.k;
+  const type = Array.isArray(wire) ? wire[0] : (wire as { type?: unknown } | null)?.type;
+  const isCommand = Object.entries(COMMANDS).some(
+    ([name, { code }]) => type === name || type === code,
+  );
+  return isCommand && typeof k === "number" && Number.isSafeInteger(k) && k > 0
+    ? (k as CommandNumber)
+    : null;
 }
 
 /** An entry as it stands in a conversation stream and, unchanged, in frames. */
@@ -91,7 +105,7 @@ function parseJson(data: string): unknown {
   try {
     return JSON.parse(data);
   } catch {
-    throw new SchemaError("frame: not JSON");
+    throw new UnreadableError("frame: not JSON");
   }
 }
 

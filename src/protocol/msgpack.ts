@@ -5,7 +5,7 @@
  * here first, without allocating, and only then handed over.
  */
 import { Packr, Unpackr } from "msgpackr";
-import { SchemaError } from "./schema.ts";
+import { UnreadableError } from "./schema.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: "number" });
@@ -19,10 +19,10 @@ export function unpackTrusted(bytes: Uint8Array): unknown {
   return unpackr.unpack(bytes);
 }
 
-/** Bytes from outside. Throws SchemaError for anything but one whole, plain value. */
+/** Bytes from outside. Throws UnreadableError for anything but one whole, plain value. */
 export function unpackUntrusted(bytes: Uint8Array, depthMax: number): unknown {
   const end = skipValue(bytes, 0, depthMax);
-  if (end !== bytes.length) throw new SchemaError("frame: bytes after the end of the value");
+  if (end !== bytes.length) throw new UnreadableError("frame: bytes after the end of the value");
   return unpackr.unpack(bytes);
 }
 
@@ -55,17 +55,17 @@ function skipValue(bytes: Uint8Array, at: number, depthMax: number): number {
       pending.push(lengthAt(bytes, at, width));
       at += width;
     } else {
-      throw new SchemaError(`frame: MessagePack type 0x${tag.toString(16)} is not used here`);
+      throw new UnreadableError(`frame: MessagePack type 0x${tag.toString(16)} is not used here`);
     }
-    if (pending.length > depthMax + 1) throw new SchemaError("frame: nested too deeply");
-    if (at > bytes.length) throw new SchemaError("frame: cut short");
+    if (pending.length > depthMax + 1) throw new UnreadableError("frame: nested too deeply");
+    if (at > bytes.length) throw new UnreadableError("frame: cut short");
   }
   return at;
 }
 
 function byteAt(bytes: Uint8Array, at: number): number {
   const byte = bytes[at];
-  if (byte === undefined) throw new SchemaError("frame: cut short");
+  if (byte === undefined) throw new UnreadableError("frame: cut short");
   return byte;
 }
 

@@ -8,7 +8,12 @@
  * out of range are refused, with the path of the offender.
  */
 export class SchemaError extends Error {
-  override readonly name = "SchemaError";
+  override readonly name: string = "SchemaError";
+}
+
+/** Not even a value: bytes that are not MessagePack, text that is not JSON. */
+export class UnreadableError extends SchemaError {
+  override readonly name = "UnreadableError";
 }
 
 export type Form = "positional" | "named";

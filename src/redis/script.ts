@@ -61,32 +61,43 @@ export class Script<Reply> {
   }
 }
 
-/**
- * Runs scripts in one round trip; a call that Redis refused is an Error in its
- * place. A server that has lost a script (restart, failover) gets it again: the
- * refused calls ran nothing, so sending just those once more is safe.
- */
+/** Runs scripts in one round trip; a call that Redis refused is an Error in its place. */
 export async function runScripts<Reply>(
   redis: Redis,
   calls: readonly ScriptCall<Reply>[],
 ): Promise<(Reply | Error)[]> {
+  if (calls.length === 0) return [];
   const replies = await pipeline(
     redis,
     calls.map((call) => call.script.command(call, true)),
   );
-  const unknown = calls.flatMap((call, i) => (isNoScript(replies[i]) ? [{ call, i }] : []));
-  if (unknown.length > 0) {
+  return finishScripts(redis, calls, replies);
+}
+
+/**
+ * Decodes the raw `replies` of calls that went out in a pipeline. A server that
+ * has lost a script (restart, failover) gets it again: the refused calls ran
+ * nothing, so sending just those once more is safe.
+ */
+export async function finishScripts<Reply>(
+  redis: Redis,
+  calls: readonly ScriptCall<Reply>[],
+  replies: readonly unknown[],
+): Promise<(Reply | Error)[]> {
+  const complete = [...replies];
+  const lost = calls.flatMap((call, i) => (isNoScript(replies[i]) ? [{ call, i }] : []));
+  if (lost.length > 0) {
     const again = await pipeline(
       redis,
-      unknown.map(({ call }) => call.script.command(call, false)),
+      lost.map(({ call }) => call.script.command(call, false)),
     );
-    unknown.forEach(({ i }, n) => {
-      replies[i] = again[n];
+    lost.forEach(({ i }, n) => {
+      complete[i] = again[n];
     });
   }
-  return replies.map((reply, i) => {
-    if (reply instanceof Error) return reply;
-    return (calls[i] as ScriptCall<Reply>).script.decode(reply);
+  return calls.map((call, i) => {
+    const reply = complete[i];
+    return reply instanceof Error ? reply : call.script.decode(reply);
   });
 }
 

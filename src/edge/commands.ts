@@ -1,0 +1,38 @@
+/** From what a client asks to what the log keeps: every command names its room. */
+import { createHash, randomBytes } from "node:crypto";
+import type { ErrorCode } from "../protocol/errors.ts";
+import type { ClientCommand } from "../protocol/frames.ts";
+import { DIRECT_ROOM_PREFIX, type RoomId, type UserId } from "../protocol/ids.ts";
+import type { Command } from "../streams/command-log.ts";
+
+/** An id in the namespace of direct rooms is only ever made from a pair. */
+export function toCommand(command: ClientCommand, by: UserId): Command | { refused: ErrorCode } {
+  switch (command.type) {
+    case "create": {
+      const room = command.room ?? randomRoomId();
+      if (room.startsWith(DIRECT_ROOM_PREFIX)) return { refused: "invalid" };
+      const { k, kind, name } = command;
+      return { type: "create", k, room, kind, name, members: [by] };
+    }
+    case "direct": {
+      const pair = [...new Set([by, command.user])];
+      const room = directRoomId(by, command.user);
+      return { type: "create", k: command.k, room, kind: "direct", name: "direct", members: pair };
+    }
+    default:
+      return command;
+  }
+}
+
+/** One room for a pair, whoever asks and whatever the ids contain. */
+export function directRoomId(a: UserId, b: UserId): RoomId {
+  // JSON keeps the two apart; sorting by code units needs no locale.
+  const pair = JSON.stringify(a < b ? [a, b] : [b, a]);
+  const digest = createHash("sha256").update(pair).digest("base64url");
+  return `${DIRECT_ROOM_PREFIX}${digest}` as RoomId;
+}
+
+/** Cannot be guessed: 128 random bits. */
+function randomRoomId(): RoomId {
+  return `r${randomBytes(16).toString("hex")}` as RoomId;
+}

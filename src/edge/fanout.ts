@@ -1,0 +1,49 @@
+/**
+ * Topics and their messages. A payload was encoded once by the projector; here
+ * the bytes of a turn are joined into one frame a room and handed to the socket
+ * server, which sends them to every follower.
+ */
+import { joinEntries, transcodeToJson } from "../protocol/codec.ts";
+import type { RoomId } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { Encoding } from "../protocol/version.ts";
+import type { Payload } from "../streams/conversation.ts";
+import type { RoomTail } from "./room-tails.ts";
+import type { SocketServer } from "./socket-port.ts";
+
+export function topicOf(room: RoomId, encoding: Encoding): string {
+  return `${encoding === "binary" ? "b" : "j"}:${room}`;
+}
+
+/** Returns the bytes published, per receiver. */
+export function publishEntries(
+  server: Pick<SocketServer, "publish">,
+  tail: RoomTail,
+  payloads: readonly Payload[],
+): number {
+  let published = 0;
+  for (const page of pagesOf(payloads)) {
+    const frame = joinEntries(tail.room, page);
+    published += frame.length;
+    if (tail.followers.binary > 0) server.publish(topicOf(tail.room, "binary"), frame);
+    if (tail.followers.json > 0) {
+      server.publish(topicOf(tail.room, "json"), transcodeToJson(frame));
+    }
+  }
+  return published;
+}
+
+/** In order, each within the bounds of one frame. */
+function* pagesOf(payloads: readonly Payload[]): Generator<readonly Payload[]> {
+  let start = 0;
+  let bytes = 0;
+  for (const [i, payload] of payloads.entries()) {
+    bytes += payload.length;
+    if (i > start && (bytes > LIMITS.pageBytes || i - start >= LIMITS.pageEntries)) {
+      yield payloads.slice(start, i);
+      start = i;
+      bytes = payload.length;
+    }
+  }
+  yield start === 0 ? payloads : payloads.slice(start);
+}

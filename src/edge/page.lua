@@ -1,0 +1,44 @@
+#!lua
+--[[
+  A page of history by seq. Entry ids are times, so the place of a seq is found
+  by halving the time between the first and the last entry: g(ms), the seq of the
+  first entry not before ms, only rises.
+
+  `before` (0: past the newest) gives the `limit` entries below it; `after` (-1:
+  none) the ones above it. Returns {kind, epoch, head seq, first kept seq, entries
+  oldest first}; kind '' for a room that does not exist.
+]]
+--@ keys conversation room
+--@ args before after limit
+local room = redis.call('HMGET', KEYS[2], 'kind', 'epoch', 'seq')
+if not room[1] then return {'', '0', '0', '0', {}} end
+local head = tonumber(room[3])
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+if not first then return {room[1], room[2], room[3], '0', {}} end
+
+local before, after, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local function seq_of(entry) return tonumber(entry[2][2]) end
+local function ms_of(entry) return tonumber(string.match(entry[1], '^%d+')) end
+local from, to
+if after >= 0 then
+  from, to = after + 1, math.min(head, after + limit)
+else
+  if before <= 0 or before > head then before = head + 1 end
+  from, to = before - limit, before - 1
+end
+from = math.max(from, seq_of(first))
+if from > to then return {room[1], room[2], room[3], seq_of(first), {}} end
+
+local low, high = ms_of(first), ms_of(last) + 1
+while high - low > 1 do
+  local middle = math.floor((low + high) / 2)
+  local entry = redis.call('XRANGE', KEYS[1], string.format('%.0f', middle), '+', 'COUNT', 1)[1]
+  if entry and seq_of(entry) <= from then low = middle else high = middle end
+end
+local start = redis.call('XRANGE', KEYS[1], string.format('%.0f', low), '+', 'COUNT', 1)[1]
+local skip = from - seq_of(start)
+local found = redis.call('XRANGE', KEYS[1], start[1], '+', 'COUNT', skip + to - from + 1)
+local entries = {}
+for i = skip + 1, #found do entries[#entries + 1] = found[i] end
+return {room[1], room[2], room[3], seq_of(first), entries}

@@ -1,0 +1,52 @@
+#!lua
+--[[
+  Where a cursor stands in a room's history, and one page of what follows it.
+
+  A cursor names its entry three ways. The epoch alone does not reveal a lost
+  tail, the seq may have been given out twice, and the id may have been trimmed;
+  so the entry must be there with that very seq, or its absence be explained.
+
+  Without a cursor (seq -1) and with one that no longer stands, the page is the
+  newest one. Entries of those pages come newest first.
+
+  Returns {status, kind, epoch, head seq, head id, entries}
+    ok        entries after the cursor, oldest first
+    snapshot  there was no cursor
+    gap       entries between the cursor and the oldest kept are gone
+    reset     the cursor is from a history that is no longer this room's
+    unknown   there is no such room
+]]
+--@ keys conversation room
+--@ args epoch seq id limit
+local room = redis.call('HMGET', KEYS[2], 'kind', 'epoch', 'seq', 'id')
+local kind, epoch, head, head_id = room[1], room[2], room[3], room[4]
+if not kind then return {'unknown', '', '0', '0', '0-0', {}} end
+local seq, id, limit = tonumber(ARGV[2]), ARGV[3], ARGV[4]
+
+local function page(status)
+  return {status, kind, epoch, head, head_id, redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', limit)}
+end
+local function after(from)
+  return {'ok', kind, epoch, head, head_id, redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', limit)}
+end
+
+if seq < 0 then return page('snapshot') end
+if epoch ~= ARGV[1] or seq > tonumber(head) then return page('reset') end
+if seq > 0 then
+  local here = redis.call('XRANGE', KEYS[1], id, id)
+  if here[1] then
+    if tonumber(here[1][2][2]) ~= seq then return page('reset') end
+    return after('(' .. id)
+  end
+  if seq == tonumber(head) then
+    if id == head_id then return after('(' .. id) end
+    return page('reset')
+  end
+end
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+if not first then return page('gap') end
+local first_seq, first_prev = tonumber(first[2][2]), first[2][4]
+-- The cursor's own entry is gone, but nothing after it.
+if first_seq == seq + 1 and first_prev == id then return after('-') end
+if first_seq > seq + 1 then return page('gap') end
+return page('reset')

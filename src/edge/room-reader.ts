@@ -1,0 +1,269 @@
+/**
+ * Reads of rooms, through the gate: where a cursor stands, pages of history, who
+ * is in a room. Requests of one turn share a round trip, and equal ones a reply,
+ * so that a storm of reconnecting clients costs Redis one read per room.
+ */
+import { refusal, type Standing } from "../domain/gate.ts";
+import { readMember } from "../domain/room-record.ts";
+import type { Member, Role } from "../domain/room.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
+import { ROOM_KINDS, type RoomKind } from "../protocol/frames.ts";
+import type { CursorParts } from "../protocol/cursor.ts";
+import type { Epoch, RoomId, Seq, UserId } from "../protocol/ids.ts";
+import { pipeline, type Redis, type RedisArg } from "../redis/connect.ts";
+import type { Position } from "../redis/position.ts";
+import { array, asInteger, asText, asTextOrNull, readEntries, readHash } from "../redis/replies.ts";
+import { isNoScript, Script, type ScriptCall } from "../redis/script.ts";
+import { readConversationEntry, type ConversationEntry } from "../streams/conversation.ts";
+import type { Keys } from "../streams/keys.ts";
+
+/** Calls of one round trip; more wait for the next. */
+const CALLS_PER_TRIP = 200;
+
+export interface ResumePoint {
+  readonly status: "ok" | "snapshot" | "gap" | "reset" | "unknown";
+  readonly kind: RoomKind | null;
+  readonly epoch: Epoch;
+  readonly head: Seq;
+  readonly headId: Position;
+  /** Oldest first. */
+  readonly entries: readonly ConversationEntry[];
+}
+export interface HistoryPage {
+  readonly kind: RoomKind | null;
+  readonly epoch: Epoch;
+  readonly head: Seq;
+  /** Oldest entry that Redis still keeps. */
+  readonly firstKept: Seq;
+  readonly entries: readonly ConversationEntry[];
+}
+export interface RoomDetails {
+  readonly kind: RoomKind;
+  readonly name: string;
+  readonly epoch: Epoch;
+  readonly head: Seq;
+  readonly members: ReadonlyMap<UserId, Member>;
+}
+export interface Refused {
+  readonly refused: ErrorCode;
+}
+
+const resumeScript = new Script<ResumePoint>({
+  file: new URL("./resume.lua", import.meta.url),
+  keys: ["conversation", "room"],
+  args: ["epoch", "seq", "id", "limit"],
+  decode(reply) {
+    const [status, kind, epoch, head, headId, entries] = array(reply);
+    const word = asText(status) as ResumePoint["status"];
+    const page = conversationEntries(entries);
+    return {
+      status: word,
+      kind: readKind(kind),
+      epoch: asInteger(epoch) as Epoch,
+      head: asInteger(head) as Seq,
+      headId: asText(headId) as Position,
+      entries: word === "ok" ? page : page.toReversed(),
+    };
+  },
+});
+
+const pageScript = new Script<HistoryPage>({
+  file: new URL("./page.lua", import.meta.url),
+  keys: ["conversation", "room"],
+  args: ["before", "after", "limit"],
+  decode(reply) {
+    const [kind, epoch, head, firstKept, entries] = array(reply);
+    return {
+      kind: readKind(kind),
+      epoch: asInteger(epoch) as Epoch,
+      head: asInteger(head) as Seq,
+      firstKept: asInteger(firstKept) as Seq,
+      entries: conversationEntries(entries),
+    };
+  },
+});
+
+export class RoomReader {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #waiting = new Map<string, Request>();
+  #scheduled = false;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  /** What follows `cursor` (null: the newest page) in a room, whoever asks. */
+  resumePoint(room: RoomId, cursor: CursorParts | null, limit: number): Promise<ResumePoint> {
+    const { epoch, seq, id } = cursor ?? { epoch: 0, seq: -1, id: "0-0" };
+    const call = resumeScript.call(this.#roomKeys(room), [epoch, seq, id, limit]);
+    return this.#script(`resume ${room} ${epoch} ${seq} ${id} ${limit}`, call);
+  }
+
+  /** The same for a user; refused unless the gate lets them read. */
+  async resume(
+    user: UserId,
+    room: RoomId,
+    cursor: CursorParts | null,
+    limit: number,
+  ): Promise<ResumePoint | Refused> {
+    // The page first, the role after it: who is no member by then sees nothing of it.
+    const [point, role] = await Promise.all([
+      this.resumePoint(room, cursor, limit),
+      this.#role(user, room),
+    ]);
+    return refusedTo({ kind: point.kind, role }) ?? point;
+  }
+
+  /** The `limit` entries below `before`, or above `after`; the newest with neither. */
+  async history(
+    user: UserId,
+    room: RoomId,
+    page: { before?: number; after?: number; limit: number },
+  ): Promise<HistoryPage | Refused> {
+    const { before = 0, after = -1, limit } = page;
+    const call = pageScript.call(this.#roomKeys(room), [before, after, limit]);
+    const [history, role] = await Promise.all([
+      this.#script(`page ${room} ${before} ${after} ${limit}`, call),
+      this.#role(user, room),
+    ]);
+    return refusedTo({ kind: history.kind, role }) ?? history;
+  }
+
+  async details(user: UserId, room: RoomId): Promise<RoomDetails | Refused> {
+    const partition = this.#keys.partitionOf(room);
+    const [fields, values] = await Promise.all([
+      this.#command(["HGETALL", this.#keys.room(partition, room)]),
+      this.#command(["HGETALL", this.#keys.members(partition, room)]),
+    ]).then((replies) => replies.map(readHash));
+    const members = new Map<UserId, Member>();
+    for (const [name, value] of values ?? []) members.set(name as UserId, readMember(value));
+    const kind = readKind(fields?.get("kind"));
+    const refused = refusedTo({ kind, role: members.get(user)?.role ?? null });
+    if (refused !== null || kind === null || !fields) return refused ?? { refused: "forbidden" };
+    return {
+      kind,
+      name: fields.get("name") ?? "",
+      epoch: Number(fields.get("epoch")) as Epoch,
+      head: Number(fields.get("seq")) as Seq,
+      members,
+    };
+  }
+
+  /** The rooms that a user is in, in no particular order. */
+  async roomsOf(user: UserId): Promise<RoomId[]> {
+    const replies = await Promise.all(
+      [...this.#keys.all()].map((p) => this.#command(["HKEYS", this.#keys.userRooms(p, user)])),
+    );
+    return replies.flatMap((reply) => array(reply).map((room) => asText(room) as RoomId));
+  }
+
+  async #role(user: UserId, room: RoomId): Promise<Role | null> {
+    const key = this.#keys.members(this.#keys.partitionOf(room), room);
+    const value = asTextOrNull(await this.#command(["HGET", key, user]));
+    return value === null ? null : readMember(value).role;
+  }
+
+  #roomKeys(room: RoomId): [string, string] {
+    const partition = this.#keys.partitionOf(room);
+    return [this.#keys.conversation(partition, room), this.#keys.room(partition, room)];
+  }
+
+  #command(command: readonly RedisArg[]): Promise<unknown> {
+    return this.#enqueue(command.join(" "), { command, unknown: command });
+  }
+
+  async #script<Reply>(name: string, call: ScriptCall<Reply>): Promise<Reply> {
+    const command = call.script.command(call, true);
+    const reply = await this.#enqueue(name, { command, unknown: call.script.command(call, false) });
+    return call.script.decode(reply);
+  }
+
+  /** Joins an equal request that has not left yet. */
+  #enqueue(name: string, ask: Ask): Promise<unknown> {
+    let request = this.#waiting.get(name);
+    if (!request) {
+      request = makeRequest(ask);
+      this.#waiting.set(name, request);
+    }
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(() => this.#depart());
+    }
+    return request.reply;
+  }
+
+  #depart(): void {
+    this.#scheduled = false;
+    const requests = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (let at = 0; at < requests.length; at += CALLS_PER_TRIP) {
+      const trip = requests.slice(at, at + CALLS_PER_TRIP);
+      this.#travel(trip).catch((error: unknown) => {
+        for (const request of trip) request.reject(error);
+      });
+    }
+  }
+
+  async #travel(trip: readonly Request[]): Promise<void> {
+    const replies = await pipeline(
+      this.#redis,
+      trip.map(({ ask }) => ask.command),
+    );
+    const lost = trip.filter((request, i) => {
+      const reply = replies[i];
+      // A server that lost the script gets its text; reads may always be repeated.
+      if (isNoScript(reply)) return true;
+      if (reply instanceof Error) request.reject(reply);
+      else request.resolve(reply);
+      return false;
+    });
+    if (lost.length === 0) return;
+    const again = await pipeline(
+      this.#redis,
+      lost.map(({ ask }) => ask.unknown),
+    );
+    lost.forEach((request, i) => {
+      const reply = again[i];
+      if (reply instanceof Error) request.reject(reply);
+      else request.resolve(reply);
+    });
+  }
+}
+
+interface Ask {
+  readonly command: readonly RedisArg[];
+  /** What to send when the server does not know the script. */
+  readonly unknown: readonly RedisArg[];
+}
+interface Request {
+  readonly ask: Ask;
+  readonly reply: Promise<unknown>;
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+function makeRequest(ask: Ask): Request {
+  let resolve: Request["resolve"] = () => {};
+  let reject: Request["reject"] = () => {};
+  const reply = new Promise<unknown>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { ask, reply, resolve, reject };
+}
+
+function refusedTo(standing: Standing): Refused | null {
+  const code = refusal(standing, "read");
+  return code === null ? null : { refused: code };
+}
+
+function conversationEntries(reply: unknown): ConversationEntry[] {
+  return readEntries(reply).map(({ id, fields }) => readConversationEntry(id, fields));
+}
+
+function readKind(reply: unknown): RoomKind | null {
+  const word = asTextOrNull(reply);
+  return ROOM_KINDS.find((kind) => kind === word) ?? null;
+}

@@ -1,0 +1,281 @@
+/**
+ * The server's state for one socket.
+ *
+ *   greeting ──hello──▶ authenticating ──welcome──▶ live ◀──drained──┐
+ *      │                      │                      │               │
+ *      │ no hello in time     │ refused              └──buffer full──▶ lagging
+ *      └──────────────────────┴──────────▶ closing ◀──────────────────┘
+ *
+ * SE1  Nothing but `hello` is read before `welcome`.
+ * SE2  A room is followed from exactly the position up to which its page went.
+ * SE3  A lagging session holds a cursor per room and no messages.
+ *
+ * `#become` is the only writer of the state.
+ */
+import { monotonicMs } from "../ops/clock.ts";
+import {
+  decodeClientFrame,
+  encodeServerFrame,
+  peekCommandNumber,
+  type Encoded,
+} from "../protocol/codec.ts";
+import { CLOSE, type CloseName, type ErrorCode } from "../protocol/errors.ts";
+import type { ClientCommand, ClientFrame, ClientFrameOf, ServerFrame } from "../protocol/frames.ts";
+import type { CommandNumber, DeviceId, RoomId, UserId } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { SchemaError, UnreadableError } from "../protocol/schema.ts";
+import { PROTOCOL_VERSION } from "../protocol/version.ts";
+import type { Outcome } from "../streams/bell.ts";
+import type { Sender } from "../ingest/ingest.ts";
+import type { Identity } from "./auth.ts";
+import { toCommand } from "./commands.ts";
+import type { EdgeContext } from "./context.ts";
+import type { Connection, Socket } from "./socket-port.ts";
+import { Subscriptions } from "./subscriptions.ts";
+
+export type SessionState =
+  | { readonly name: "greeting" }
+  | { readonly name: "authenticating" }
+  | Live
+  | { readonly name: "closing" };
+/** Live, or lagging: that is a matter of its subscriptions. */
+interface Live {
+  readonly name: "live";
+  readonly identity: Identity;
+  readonly device: DeviceId;
+  readonly subscriptions: Subscriptions;
+}
+
+/** Frames that cannot be read or are not allowed, after which the connection ends. */
+const BAD_FRAMES_MAX = 20;
+const RETRY_AFTER_MS = 250;
+
+export class Session implements Connection, Sender {
+  /** Counts up on one edge: outcomes find their way home by it. */
+  readonly id: number;
+  readonly openedMs = monotonicMs();
+  readonly #context: EdgeContext;
+  readonly #socket: Socket;
+  #state: SessionState = { name: "greeting" };
+  /** Commands without an outcome, with their rooms. */
+  readonly #pending = new Map<CommandNumber, RoomId>();
+  /** A command was put off: later ones wait until it has come again, so that they keep their order. */
+  #heldFrom: CommandNumber | null = null;
+  #badFrames = 0;
+  #beatRound = 0;
+
+  constructor(id: number, context: EdgeContext, socket: Socket) {
+    this.id = id;
+    this.#context = context;
+    this.#socket = socket;
+  }
+
+  #become(state: SessionState): void {
+    this.#state = state;
+  }
+
+  get state(): SessionState["name"] {
+    return this.#state.name;
+  }
+  get user(): UserId | null {
+    return this.#state.name === "live" ? this.#state.identity.user : null;
+  }
+  get expiresAt(): number {
+    return this.#state.name === "live" ? this.#state.identity.expiresAt : Infinity;
+  }
+  get bufferedBytes(): number {
+    return this.#socket.bufferedBytes();
+  }
+  get subscriptions(): Subscriptions | null {
+    return this.#state.name === "live" ? this.#state.subscriptions : null;
+  }
+
+  send(frame: ServerFrame): void {
+    this.#socket.send(encodeServerFrame(frame, this.#socket.encoding));
+  }
+
+  close(name: CloseName): void {
+    const { code, reason } = CLOSE[name];
+    this.#socket.close(code, reason);
+  }
+
+  closed(): void {
+    this.subscriptions?.dropAll();
+    this.#context.hub.remove(this);
+    this.#become({ name: "closing" });
+  }
+
+  drained(): void {
+    this.subscriptions?.catchUp();
+  }
+
+  message(data: Encoded): void {
+    if (this.#state.name === "closing") return;
+    const size = typeof data === "string" ? Buffer.byteLength(data) : data.length;
+    const most = this.#state.name === "live" ? LIMITS.frameBytes : LIMITS.helloBytes;
+    if (size > most) {
+      this.close("frameTooLarge");
+      return;
+    }
+    let frame: ClientFrame;
+    try {
+      frame = decodeClientFrame(data);
+    } catch (error) {
+      this.#refuseFrame(error, data);
+      return;
+    }
+    this.#handle(frame);
+  }
+
+  #handle(frame: ClientFrame): void {
+    const state = this.#state;
+    switch (state.name) {
+      case "greeting":
+        if (frame.type === "hello") this.#greet(frame);
+        else this.close("helloExpected");
+        return;
+      case "authenticating":
+        this.close("helloExpected");
+        return;
+      case "live":
+        this.#serve(state, frame);
+        return;
+      case "closing":
+        return;
+    }
+  }
+
+  /** A value that is not a frame gets an answer; bytes that are no value, or too many, end it. */
+  #refuseFrame(error: unknown, data: Encoded): void {
+    if (!(error instanceof SchemaError)) throw error;
+    this.#badFrames++;
+    const unreadable = error instanceof UnreadableError || this.#badFrames > BAD_FRAMES_MAX;
+    if (unreadable || this.#state.name !== "live") {
+      this.close(this.#state.name === "greeting" && !unreadable ? "helloExpected" : "badFrame");
+      return;
+    }
+    this.send({ type: "error", code: "invalid", message: error.message.slice(0, 500) });
+    const k = peekCommandNumber(data);
+    if (k !== null) this.send({ type: "rejected", k, code: "invalid" });
+  }
+
+  #greet(hello: ClientFrameOf<"hello">): void {
+    if (hello.version !== PROTOCOL_VERSION) {
+      this.close("versionUnsupported");
+      return;
+    }
+    this.#become({ name: "authenticating" });
+    this.#context.authenticator.identify(hello.token).then(
+      (identity) => this.#welcome(identity, hello.device),
+      (error: unknown) => {
+        this.#context.log.warn({ err: error }, "a credential could not be checked");
+        this.close("internal");
+      },
+    );
+  }
+
+  #welcome(identity: Identity | null, device: DeviceId): void {
+    if (this.#state.name !== "authenticating") return;
+    if (identity === null) {
+      this.close("unauthorized");
+      return;
+    }
+    const { user } = identity;
+    const subscriptions = new Subscriptions({
+      context: this.#context,
+      socket: this.#socket,
+      user,
+      send: (frame) => this.send(frame),
+    });
+    this.#become({ name: "live", identity, device, subscriptions });
+    this.#context.hub.identified(this, user);
+    const { edge, ack, beatMs } = this.#context;
+    this.send({ type: "welcome", version: PROTOCOL_VERSION, edge, user, ack, beatMs });
+  }
+
+  #serve(live: Live, frame: ClientFrame): void {
+    switch (frame.type) {
+      case "hello":
+        this.send({ type: "error", code: "invalid", message: "hello was said already" });
+        return;
+      case "ping":
+        this.beat();
+        return;
+      case "resume":
+        for (const request of frame.rooms) live.subscriptions.resume(request);
+        return;
+      case "unsubscribe":
+        for (const room of frame.rooms) live.subscriptions.drop(room);
+        return;
+      default:
+        this.#command(live, frame);
+    }
+  }
+
+  #command({ identity, device }: Live, frame: ClientCommand): void {
+    const { k } = frame;
+    if (this.#heldFrom !== null && k > this.#heldFrom) {
+      this.send({ type: "deferred", k, code: "busy", retryAfterMs: RETRY_AFTER_MS });
+      return;
+    }
+    if (k === this.#heldFrom) this.#heldFrom = null;
+    if (this.#pending.size >= LIMITS.commandsInFlight && !this.#pending.has(k)) {
+      this.deferred(k, "tooManyCommands", RETRY_AFTER_MS);
+      return;
+    }
+    const command = toCommand(frame, identity.user);
+    if ("refused" in command) {
+      this.send({ type: "rejected", k, code: command.refused });
+      return;
+    }
+    this.#pending.set(k, command.room);
+    this.#context.ingest.submit({ session: this.id, user: identity.user, device, command }, this);
+  }
+
+  /** `accepted` is sent only if the outcome has not come a little later: usually it has. */
+  accepted(k: CommandNumber): void {
+    if (this.#state.name === "live") this.#context.hub.acceptedSoon(this, k);
+  }
+
+  confirmAccepted(k: CommandNumber): void {
+    if (this.#state.name === "live" && this.#pending.has(k)) this.send({ type: "accepted", k });
+  }
+
+  deferred(k: CommandNumber, code: ErrorCode, retryAfterMs: number): void {
+    this.#pending.delete(k);
+    if (this.#state.name !== "live") return;
+    if (this.#heldFrom === null || k < this.#heldFrom) this.#heldFrom = k;
+    this.send({ type: "deferred", k, code, retryAfterMs });
+  }
+
+  /** For a message in a followed room the entry itself is the outcome: no second frame. */
+  outcome({ k, room, result, again }: Outcome): void {
+    this.#pending.delete(k);
+    if (this.#state.name !== "live") return;
+    if (result.status === "rejected") {
+      this.send({ type: "rejected", k, code: result.code });
+    } else if (again || !this.#state.subscriptions.follows(room)) {
+      this.send({ type: "applied", k, room, seq: result.seq, again });
+    }
+  }
+
+  /** Outcomes of these rooms may have been lost: the client is to send the commands again. */
+  outcomesLost(inRoom: (room: RoomId) => boolean): void {
+    for (const [k, room] of this.#pending) {
+      if (inRoom(room)) this.deferred(k, "unavailable", 0);
+    }
+  }
+
+  beat(): void {
+    const subscriptions = this.subscriptions;
+    if (!subscriptions) return;
+    const heads = subscriptions.headsSince(this.#beatRound);
+    this.#beatRound = this.#context.tails.round;
+    this.send({ type: "beat", at: this.#context.hub.now(), heads });
+  }
+
+  /** The socket reads too slowly: no more is pushed until it has caught up. */
+  lag(): void {
+    this.subscriptions?.lag();
+  }
+}
