@@ -1,15 +1,19 @@
 /** From what a client asks to what the log keeps: every command names its room. */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { ClientCommand } from "../protocol/frames.ts";
-import { DIRECT_ROOM_PREFIX, type RoomId, type UserId } from "../protocol/ids.ts";
+import { DIRECT_ROOM_PREFIX, type DeviceId, type RoomId, type UserId } from "../protocol/ids.ts";
 import type { Command } from "../streams/command-log.ts";
 
 /** An id in the namespace of direct rooms is only ever made from a pair. */
-export function toCommand(command: ClientCommand, by: UserId): Command | { refused: ErrorCode } {
+export function toCommand(
+  command: ClientCommand,
+  by: UserId,
+  device: DeviceId,
+): Command | { refused: ErrorCode } {
   switch (command.type) {
     case "create": {
-      const room = command.room ?? randomRoomId();
+      const room = command.room ?? unnamedRoomId(by, device, command.k);
       if (room.startsWith(DIRECT_ROOM_PREFIX)) return { refused: "invalid" };
       const { k, kind, name } = command;
       return { type: "create", k, room, kind, name, members: [by] };
@@ -32,7 +36,10 @@ export function directRoomId(a: UserId, b: UserId): RoomId {
   return `${DIRECT_ROOM_PREFIX}${digest}` as RoomId;
 }
 
-/** Cannot be guessed: 128 random bits. */
-function randomRoomId(): RoomId {
-  return `r${randomBytes(16).toString("hex")}` as RoomId;
+/** Of the command and not of chance, so that a copy of it names the same room. */
+function unnamedRoomId(by: UserId, device: DeviceId, k: number): RoomId {
+  const digest = createHash("sha256")
+    .update(JSON.stringify([by, device, k]))
+    .digest("hex");
+  return `r${digest.slice(0, 32)}` as RoomId;
 }

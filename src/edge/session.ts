@@ -223,7 +223,7 @@ export class Session implements Connection, Sender {
       this.deferred(k, "tooManyCommands", RETRY_AFTER_MS);
       return;
     }
-    const command = toCommand(frame, identity.user);
+    const command = toCommand(frame, identity.user, device);
     if ("refused" in command) {
       this.send({ type: "rejected", k, code: command.refused });
       return;
