@@ -11,7 +11,8 @@
   that kills its worker: `try` counts them. In careful mode the worker notes the
   command that it is about to decide as `suspect`; the same one noted twice by
   workers that died of it is the culprit. The note is taken down here, so that a
-  worker that dies of something else does not count against it.
+  worker that dies of something else does not count against it; and a worker that
+  comes back for its own lease did not die.
 
   A worker that is not preferred for the partition waits `grace` milliseconds
   past the end of a lease, so that the preferred one comes first.
@@ -36,7 +37,7 @@ local id = ck[1] or '0-0'
 local try = 1
 if lease[4] == id then try = tonumber(lease[5]) + 1 end
 local struck, strikes = lease[7] or '', tonumber(lease[8] or '0')
-if lease[6] and lease[6] ~= '' then
+if lease[6] and lease[6] ~= '' and lease[1] ~= ARGV[1] then
   strikes = lease[6] == struck and strikes + 1 or 1
   struck = lease[6]
 end

@@ -48,6 +48,22 @@ export interface Place {
   readonly edge: string;
 }
 
+/** Of a place, as a lease notes it. */
+export function placeText({ entry, index }: Place): string {
+  return `${entry}/${index}`;
+}
+
+/** A command failed outside of `decide`: what the fold has done in memory is of no use. */
+export class FoldError extends Error {
+  override readonly name = "FoldError";
+  readonly place: string;
+
+  constructor(place: Place, cause: unknown) {
+    super(`command ${placeText(place)} could not be folded: ${String(cause)}`, { cause });
+    this.place = placeText(place);
+  }
+}
+
 export class Fold {
   readonly #keys: Keys;
   readonly #partition: PartitionId;
@@ -77,8 +93,17 @@ export class Fold {
   /**
    * Decides one command and puts it into effect in memory. One that cannot be
    * decided, or that is known as `poison`, is put aside and the rest goes on.
+   * Throws FoldError.
    */
-  command(place: Place, logged: LoggedCommand, poison: string | null = null): void {
+  command(place: Place, logged: LoggedCommand, poison: string | null): void {
+    try {
+      this.#command(place, logged, poison);
+    } catch (error) {
+      throw new FoldError(place, error);
+    }
+  }
+
+  #command(place: Place, logged: LoggedCommand, poison: string | null): void {
     this.#commands++;
     const { command } = logged;
     const windowKey = this.#state.windowKey(logged);
@@ -92,7 +117,7 @@ export class Fold {
     const room = this.#state.room(command.room);
     const decision = decideSafely(room, logged, poison);
     if (decision.outcome === "poison") {
-      this.#putAside(place.entry, place.index, decision.reason, JSON.stringify(logged));
+      this.#putAside(placeText(place), decision.reason, JSON.stringify(logged));
     }
     const result = this.#effect(place, logged, room, decision);
     this.#state.setWindow(windowKey, record(window, command.k, at, result));
@@ -130,13 +155,13 @@ export class Fold {
 
   /** A log entry that cannot be read at all. */
   deadEntry(entry: Position, reason: string, bytes: Uint8Array): void {
-    this.#putAside(entry, 0, reason, Buffer.from(bytes).toString("base64"));
+    this.#putAside(entry, reason, Buffer.from(bytes).toString("base64"));
   }
 
-  #putAside(entry: Position, index: number, reason: string, content: string): void {
+  #putAside(position: string, reason: string, content: string): void {
     this.#deadLetters++;
     const key = this.#keys.dead(this.#partition);
-    const fields = ["position", `${entry}/${index}`, "reason", reason, "content", content];
+    const fields = ["position", position, "reason", reason, "content", content];
     this.#operations.append(key, "*", fields);
     this.#operations.trim(key, DEAD_LETTERS_KEPT);
   }

@@ -9,7 +9,7 @@
  *
  * At most one batch is pending, so batches are applied in order.
  */
-import type { Position } from "../../redis/position.ts";
+import { comparePositions, type Position } from "../../redis/position.ts";
 import type { StreamEntry } from "../../redis/replies.ts";
 import { unpackCommands, type LogEntry } from "../../streams/command-log.ts";
 import type { PartitionId } from "../../streams/partitions.ts";
@@ -21,7 +21,10 @@ import type { Fence, Grant } from "./scripts.ts";
 export const BATCH_BOUNDS = { commands: 200, bytes: 65_536 } as const;
 /** Log entries of one read, for entries of unknown size. */
 const READ_COUNT = { first: 16, most: 200 } as const;
-/** Acquisitions at one checkpoint after which its first entry is handled alone, command by command. */
+/**
+ * Acquisitions at one checkpoint after which the next batch's worth of commands is handled entry by
+ * entry, each command noted before it is decided, in case one of them kills this process.
+ */
 const CAREFUL_AFTER_TRIES = 3;
 /** Deaths at one command after which it is put aside. */
 const STRIKES_OUT = 2;
@@ -36,7 +39,8 @@ export class OwnedPartition {
   readonly id: PartitionId;
   readonly fence: Fence;
   readonly state: PartitionState;
-  readonly poison: string | null;
+  /** Places of commands that are to be put aside undecided, with the reason. */
+  readonly poison: ReadonlyMap<string, string>;
   /** Where the next read begins. */
   readTo: Position;
   /** Where the next batch begins: the checkpoint once `pending` is applied. */
@@ -48,23 +52,29 @@ export class OwnedPartition {
   halted = false;
   /** To be given back as soon as nothing is pending. */
   draining = false;
-  #careful: boolean;
+  /** Commands still to be handled with care. */
+  #carefulLeft = 0;
   readonly #queue: ReadEntry[] = [];
   #entryBytes = 0;
 
-  constructor(id: PartitionId, grant: Grant, state: PartitionState) {
+  /** `failed` is the place of a command that failed in this worker when it held the partition last. */
+  constructor(id: PartitionId, grant: Grant, state: PartitionState, failed: string | null) {
     this.id = id;
     this.fence = grant.fence;
     this.state = state;
     this.readTo = grant.checkpoint;
     this.decidedTo = grant.checkpoint;
-    this.#careful = grant.tries >= CAREFUL_AFTER_TRIES;
-    this.poison = this.#careful && grant.strikes >= STRIKES_OUT ? grant.struck : null;
+    const suspected = grant.struck !== "" && isAhead(grant.struck, grant.checkpoint);
+    if (suspected || grant.tries >= CAREFUL_AFTER_TRIES) this.#carefulLeft = BATCH_BOUNDS.commands;
+    const poison = new Map<string, string>();
+    if (grant.strikes >= STRIKES_OUT) poison.set(grant.struck, "killed its worker again and again");
+    if (failed !== null) poison.set(failed, "could not be folded");
+    this.poison = poison;
   }
 
-  /** In careful mode the worker notes each command before it decides it. */
+  /** The worker is to note each command before it decides it. */
   get careful(): boolean {
-    return this.#careful;
+    return this.#carefulLeft > 0;
   }
 
   /** Entries to ask for, so that a read brings about two batches. */
@@ -121,7 +131,7 @@ export class OwnedPartition {
       commands += "commands" in entry.content ? entry.content.commands.length : 0;
       bytes += entry.bytes.length;
       const full = commands > BATCH_BOUNDS.commands || bytes > BATCH_BOUNDS.bytes;
-      if (size > 0 && (full || this.#careful)) break;
+      if (size > 0 && (full || this.careful)) break;
       size++;
     }
     return this.#queue.splice(0, size);
@@ -132,9 +142,15 @@ export class OwnedPartition {
     this.pending = null;
     this.diverged = false;
     this.decidedTo = batch.to;
-    this.#careful = false;
+    this.#carefulLeft = Math.max(0, this.#carefulLeft - Math.max(1, batch.commands));
     this.state.shrink();
   }
+}
+
+/** Whether a place, `entry/index`, is still to be decided. */
+function isAhead(place: string, checkpoint: Position): boolean {
+  const entry = place.slice(0, place.indexOf("/")) as Position;
+  return comparePositions(entry, checkpoint) > 0;
 }
 
 function unpackOrExplain(bytes: Uint8Array): ReadEntry["content"] {

@@ -39,6 +39,8 @@ export class Ownership {
   readonly #lifecycle: Lifecycle;
   readonly #log: Log;
   readonly #held = new Map<PartitionId, OwnedPartition>();
+  /** Places of commands that failed here, one a partition, until the partition is taken again. */
+  readonly #failed = new Map<PartitionId, string>();
   /** Called when the set of partitions to read has changed. */
   onChange: () => void = () => {};
 
@@ -117,7 +119,8 @@ export class Ownership {
       this.#held.delete(id);
     } else {
       const state = new PartitionState(this.#keys, id, this.#epoch);
-      this.#held.set(id, new OwnedPartition(id, grant, state));
+      this.#held.set(id, new OwnedPartition(id, grant, state, this.#failed.get(id) ?? null));
+      this.#failed.delete(id);
       this.#log.debug({ partition: id, fence: grant.fence, from: grant.checkpoint }, "lease taken");
     }
     this.onChange();
@@ -128,9 +131,13 @@ export class Ownership {
     this.onChange();
   }
 
-  /** The partition is no longer ours, or what we hold of it is in doubt: start over from Redis. */
-  lose(partition: OwnedPartition, reason: string): void {
+  /**
+   * The partition is no longer ours, or what we hold of it is in doubt: start over from Redis.
+   * `failed` is the place of the command whose fault it was.
+   */
+  lose(partition: OwnedPartition, reason: string, failed: string | null = null): void {
     if (!this.holds(partition)) return;
+    if (failed !== null) this.#failed.set(partition.id, failed);
     this.#log.warn({ partition: partition.id, fence: partition.fence, reason }, "lease lost");
     this.#become(partition.id, null);
   }

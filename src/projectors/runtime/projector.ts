@@ -17,9 +17,8 @@ import { readStreams, type StreamEntry } from "../../redis/replies.ts";
 import { runScripts, type ScriptCall } from "../../redis/script.ts";
 import { readCommand, type BlockingReader } from "../../redis/streams-reader.ts";
 import { BELLS_KEPT } from "../../streams/bell.ts";
-import type { LoggedCommand } from "../../streams/command-log.ts";
 import { CORE_GROUP, type Keys } from "../../streams/keys.ts";
-import { Fold, type Batch, type Place } from "./fold.ts";
+import { Fold, FoldError, placeText, type Batch, type Place } from "./fold.ts";
 import type { OwnedPartition, ReadEntry } from "./owned-partition.ts";
 import type { Ownership } from "./ownership.ts";
 import { applyScript, APPLY_FIXED_ARGS, type Applied } from "./scripts.ts";
@@ -135,7 +134,8 @@ export class Projector {
       await this.#fold(partition);
     } catch (error) {
       this.#log.error({ partition: partition.id, err: error }, "a batch could not be folded");
-      this.#ownership.lose(partition, "its state is in doubt");
+      const failed = error instanceof FoldError ? error.place : null;
+      this.#ownership.lose(partition, "its state is in doubt", failed);
     }
   }
 
@@ -144,10 +144,7 @@ export class Projector {
     const [first, last] = [entries[0], entries.at(-1)];
     if (!first || !last) return;
     const fold = new Fold(this.#keys, partition.id, partition.state, this.#historyPerRoom);
-    for (const entry of entries) {
-      if (partition.careful) await this.#foldCarefully(fold, partition, entry);
-      else foldEntry(fold, entry);
-    }
+    for (const entry of entries) await this.#foldEntry(fold, partition, entry);
     const range = {
       from: partition.decidedTo,
       first: first.id,
@@ -164,15 +161,23 @@ export class Projector {
     }
   }
 
-  /** Leaves word in Redis of each command before it is decided, in case it kills this process. */
-  async #foldCarefully(fold: Fold, partition: OwnedPartition, entry: ReadEntry): Promise<void> {
-    for (const { place, logged } of commandsOf(entry)) {
-      const suspect = `${place.entry}/${place.index}`;
-      await this.#redis.hset(this.#keys.lease(partition.id), "suspect", suspect);
-      const poison = partition.poison === suspect ? "killed its worker again and again" : null;
-      fold.command(place, logged, poison);
+  async #foldEntry(fold: Fold, partition: OwnedPartition, entry: ReadEntry): Promise<void> {
+    if ("unreadable" in entry.content) {
+      fold.deadEntry(entry.id, entry.content.unreadable, entry.bytes);
+      return;
     }
-    if ("unreadable" in entry.content) foldEntry(fold, entry);
+    const { careful, poison } = partition;
+    const { edge, commands } = entry.content;
+    for (const [index, logged] of commands.entries()) {
+      const place: Place = { entry: entry.id, index, edge };
+      if (careful) await this.#noteSuspect(partition, place);
+      fold.command(place, logged, poison.size > 0 ? (poison.get(placeText(place)) ?? null) : null);
+    }
+  }
+
+  /** Leaves word in Redis of a command before it is decided, in case it kills this process. */
+  async #noteSuspect({ id }: OwnedPartition, place: Place): Promise<void> {
+    await this.#redis.hset(this.#keys.lease(id), "suspect", placeText(place));
   }
 
   async #apply(partitions: readonly OwnedPartition[]): Promise<void> {
@@ -255,21 +260,5 @@ export class Projector {
   async #settlePending(): Promise<void> {
     const pending = this.#ownership.held().filter((partition) => partition.pending !== null);
     await this.#apply(pending);
-  }
-}
-
-function foldEntry(fold: Fold, entry: ReadEntry): void {
-  if ("unreadable" in entry.content) {
-    fold.deadEntry(entry.id, entry.content.unreadable, entry.bytes);
-    return;
-  }
-  for (const { place, logged } of commandsOf(entry)) fold.command(place, logged);
-}
-
-function* commandsOf(entry: ReadEntry): Generator<{ place: Place; logged: LoggedCommand }> {
-  if (!("commands" in entry.content)) return;
-  const { edge, commands } = entry.content;
-  for (const [index, logged] of commands.entries()) {
-    yield { place: { entry: entry.id, index, edge }, logged };
   }
 }
