@@ -37,6 +37,8 @@ export interface Connection {
 export interface UpgradeRequest {
   readonly path: string;
   readonly origin: string | null;
+  /** The Host header: where the client believes it is. */
+  readonly host: string | null;
   readonly protocols: readonly string[];
   readonly remoteAddress: string;
 }
@@ -57,7 +59,7 @@ export interface SocketServerOptions {
   /** A message past this ends the connection inside the transport, without a code of ours. */
   readonly messageBytesMax: number;
   readonly httpBodyBytesMax: number;
-  /** A peer that answers no ping for this long is closed. */
+  /** A peer that answers no ping for this long is closed; whole seconds from 8 to 960. */
   readonly idleTimeoutSec: number;
 }
 
