@@ -44,7 +44,7 @@ export async function startProjector(options: ProjectorOptions): Promise<Running
 
   const lifecycle = new Lifecycle(log);
   const times = { ttlMs: options.leaseTtlMs, renewMs: options.leaseRenewMs };
-  const ownership = new Ownership({ redis: leases, keys, epoch, worker, times, lifecycle, log });
+  const ownership = new Ownership({ redis: leases, keys, epoch, worker, times, log });
   ownership.onChange = () => {
     reader.interrupt(leases).catch((error: unknown) => log.debug({ err: error }, "no interrupt"));
   };

@@ -10,7 +10,6 @@
  *
  * `#become` is the only writer of the states.
  */
-import type { Lifecycle } from "../../ops/lifecycle.ts";
 import type { Log } from "../../ops/log.ts";
 import type { Epoch } from "../../protocol/ids.ts";
 import type { Redis } from "../../redis/connect.ts";
@@ -36,7 +35,6 @@ export class Ownership {
   readonly #epoch: Epoch;
   readonly #worker: string;
   readonly #times: LeaseTimes;
-  readonly #lifecycle: Lifecycle;
   readonly #log: Log;
   readonly #held = new Map<PartitionId, OwnedPartition>();
   /** Places of commands that failed here, one a partition, until the partition is taken again. */
@@ -50,7 +48,6 @@ export class Ownership {
     epoch: Epoch;
     worker: string;
     times: LeaseTimes;
-    lifecycle: Lifecycle;
     log: Log;
   }) {
     this.#redis = options.redis;
@@ -58,7 +55,6 @@ export class Ownership {
     this.#epoch = options.epoch;
     this.#worker = options.worker;
     this.#times = options.times;
-    this.#lifecycle = options.lifecycle;
     this.#log = options.log;
   }
 
@@ -109,7 +105,7 @@ export class Ownership {
       const reply = replies[i];
       if (reply instanceof Error) throw reply;
       if (reply?.outcome === "taken") nextMs = Math.min(nextMs, reply.leftMs + EXPIRY_MARGIN_MS);
-      if (reply?.outcome === "granted" && !this.#lifecycle.stopping) this.#become(id, reply);
+      if (reply?.outcome === "granted") this.#become(id, reply);
     });
     return nextMs;
   }
@@ -148,7 +144,7 @@ export class Ownership {
     if (done.length === 0) return;
     const calls = done.map(({ id, fence }) => releaseScript.call([this.#keys.lease(id)], [fence]));
     await runScripts(this.#redis, calls);
-    for (const partition of done) this.#become(partition.id, null);
+    for (const partition of done) if (this.holds(partition)) this.#become(partition.id, null);
   }
 
   /** Everything is to be given back, and the worker leaves the list of the living. */
