@@ -10,15 +10,7 @@ import { LIMITS } from "./protocol/limits.ts";
 import { PARTITIONS_MAX } from "./streams/partitions.ts";
 import { flag, integer, list, optional, text, word, type Kind } from "./setting-kinds.ts";
 
-export const COMMANDS = [
-  "start",
-  "edge",
-  "projector",
-  "token",
-  "status",
-  "chat",
-  "replay",
-] as const;
+export const COMMANDS = ["start", "edge", "projector", "token", "status", "chat"] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 /** A value, or a set of values that do not fit together, with what is wrong about it. */
@@ -39,7 +31,7 @@ const setting = <T>(row: Setting<T>): Setting<T> => row;
 
 const ROLES = ["start", "edge", "projector"] as const;
 const WITH_REDIS = ["start", "edge", "projector", "status"] as const;
-const WITH_TOKENS = ["start", "edge", "token", "chat", "replay"] as const;
+const WITH_TOKENS = ["start", "edge", "token", "chat"] as const;
 const SECRET_BYTES_MIN = 32;
 
 export const SETTINGS = {
@@ -59,14 +51,14 @@ export const SETTINGS = {
   redisUrl: setting({
     kind: optional(text("url", redisAddress)),
     default: null,
-    takenBy: [...WITH_REDIS, "replay"],
+    takenBy: WITH_REDIS,
     about:
       "`redis://`, `rediss://` or `unix://` address. Without it `start` runs a private Redis in DATA_DIR and the other roles use that one.",
   }),
   dataDir: setting({
     kind: text("folder"),
     default: ".millrace",
-    takenBy: [...WITH_REDIS, "token", "chat", "replay"],
+    takenBy: [...WITH_REDIS, "token", "chat"],
     about: "Folder of the private Redis and of the secret that signs demo tokens.",
   }),
   partitions: setting({

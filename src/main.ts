@@ -5,6 +5,8 @@
  * Exit codes: 0 done, 1 failed, 2 refused because of what was asked for; a
  * supervisor restarts after 1 and gives up after 2.
  */
+import { once } from "node:events";
+
 import { CommanderError } from "commander";
 
 import { buildProgram, type Actions } from "./cli/program.ts";
@@ -12,12 +14,17 @@ import type { Running } from "./cli/roles.ts";
 
 const REFUSED = 2;
 /** Errors whose message says all that a person needs. */
-const REFUSALS = new Set(["ConfigError", "UnfitRedisError", "DeploymentMismatchError"]);
+const REFUSALS = new Set([
+  "ConfigError",
+  "DeploymentMismatchError",
+  "LaunchRefused",
+  "UnfitRedisError",
+]);
 
 const actions: Actions = {
   async start(config) {
     const { startEngine } = await import("./cli/start.ts");
-    await untilStopped(() => startEngine(config));
+    await untilStopped((stopping) => startEngine(config, stopping));
   },
   async edge(config) {
     const { runEdge } = await import("./cli/roles.ts");
@@ -39,34 +46,31 @@ const actions: Actions = {
     const { chatFrom } = await import("./cli/chat-command.ts");
     await chatFrom(config, options);
   },
-  async replay(config, options, files) {
-    const { replay } = await import("./cli/replay.ts");
-    process.exitCode = await replay({ config, options, files });
-  },
 };
 
 /** Runs a role until a signal or the end of the process that started it. */
-async function untilStopped(start: () => Promise<Running>): Promise<void> {
+async function untilStopped(start: (stopping: AbortSignal) => Promise<Running>): Promise<void> {
+  const stopping = new AbortController();
   let running: Running | null = null;
-  let asked = 0;
-  const stop = new Promise<void>((resolve) => {
-    const ask = (): void => {
-      asked++;
-      resolve();
-      if (asked < 2) return;
-      // The second time somebody is in a hurry.
-      if (running?.hurry) running.hurry();
-      else process.exit(1);
-    };
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, ask);
-    // A supervisor that was killed must not leave its roles behind.
-    if (process.connected) process.once("disconnect", () => resolve());
-  });
-  running = await start();
-  if (process.connected) process.send?.({ ready: true, address: running.address });
-  await Promise.race([stop, running.ended ?? stop]);
-  await running.stop();
-  process.exit(process.exitCode ?? 0);
+  const ask = (): void => {
+    // The second time somebody is in a hurry.
+    if (!stopping.signal.aborted) stopping.abort();
+    else if (running?.hurry) running.hurry();
+    else process.exit(1);
+  };
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, ask);
+  // A supervisor that was killed must not leave its roles behind.
+  if (process.connected) process.once("disconnect", () => stopping.abort());
+  try {
+    running = await start(stopping.signal);
+    if (process.connected) process.send?.({ ready: true, address: running.address });
+    if (!stopping.signal.aborted) await once(stopping.signal, "abort");
+    await running.stop();
+  } catch (error) {
+    // What a start says that was called off is of no interest.
+    if (!stopping.signal.aborted || running !== null) throw error;
+  }
+  process.exit(0);
 }
 
 function say(text: string): void {

@@ -1,10 +1,9 @@
 /** `millrace chat`: finds the edge and the token, then hands over to the terminal. */
-import { ConfigError, type Config } from "../config.ts";
+import { ConfigError, type Config, type Flags } from "../config.ts";
 import { chat } from "./chat.ts";
-import type { Options } from "./program.ts";
 import { tokenFor } from "./token.ts";
 
-export async function chatFrom(config: Config, options: Options): Promise<void> {
+export async function chatFrom(config: Config, options: Flags): Promise<void> {
   const user = String(options["as"]);
   const url = options["url"] === undefined ? urlOf(config) : String(options["url"]);
   if (!URL.canParse(url)) throw new ConfigError(`--url: expected an address, not "${url}"`);

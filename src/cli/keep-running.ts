@@ -62,7 +62,7 @@ export class KeepRunning<P extends Launched> {
     this.#lifecycle = new Lifecycle(options.log);
   }
 
-  /** Resolves when the first process is ready, rejects when it cannot be started at all. */
+  /** Resolves when the first process is ready; rejects when none will be. */
   start(): Promise<P> {
     return new Promise((resolve, reject) => {
       this.#lifecycle.run(this.name, () => this.#keep(resolve, reject));
@@ -99,20 +99,23 @@ export class KeepRunning<P extends Launched> {
       } catch (error) {
         failures++;
         const lasting = error instanceof LaunchRefused || failures >= FIRST_STARTS_MAX;
-        if (!wasReady && (lasting || this.#lifecycle.stopping)) {
+        if (lasting && !wasReady) {
           this.#become({ name: "failed" });
           failed(error);
           return;
         }
-        this.#log.error({ reason: messageOf(error) }, `${this.name} did not start`);
+        if (!this.#lifecycle.stopping) {
+          this.#log.error({ reason: messageOf(error) }, `${this.name} did not start`);
+        }
       }
       if (this.#lifecycle.stopping) break;
       this.#become({ name: "waiting" });
-      this.#log.info({ pauseMs }, `${this.name} is started again`);
+      this.#log.info({ pauseMs }, `${this.name} will be started again`);
       await this.#lifecycle.sleep(pauseMs);
       pauseMs = Math.min(pauseMs * 2, RESTART.maxMs);
     }
     this.#become({ name: "stopped" });
+    failed(new Error(`${this.name} was stopped before it was ready`)); // nobody hears it if it was
   }
 
   /** One process from its start to its end; the milliseconds that it was ready. */
@@ -121,6 +124,7 @@ export class KeepRunning<P extends Launched> {
     const process = await this.#launch(this.#lifecycle.signal);
     const since = monotonicMs();
     this.#become({ name: "running", process });
+    this.#log.info({ child: process.pid }, `${this.name} is ready`);
     ready(process);
     // The stop may have come while it was becoming ready.
     if (this.#lifecycle.stopping) await process.stop(this.#stopWithinMs);

@@ -60,11 +60,15 @@ async function socketOf(dataDir: string): Promise<string> {
   return join(await socketFolder(dataDir), "redis.sock");
 }
 
-/** `123:M 01 Jan 2025 10:00:00.000 * Ready`: the mark before the text is the level. */
-const LINE = /^\d+:\w \d+ \w+ \d+ [\d:.]+ ([.*#-]) (.*)$/;
+/** `123:M 01 Jan 2025 10:00:00.000 * Ready`: a mark for the level, then the text. */
+const LINE = /^\d+:\w \d+ \w+ \d+ [\d:.]+ [.*#-] (.*)$/;
+/** Redis marks its greetings as warnings too, so its words decide. */
+const TROUBLE = /warning|error|fail|corrupt|denied|refus|can't|cannot|unable|bad |crash|full/i;
 
 function logLine(log: Log, line: string): void {
-  const [, mark, text] = LINE.exec(line) ?? [];
-  if (mark === "#") log.warn(text);
-  else if (text !== undefined || line.trim() !== "") log.debug(text ?? line);
+  const text = LINE.exec(line)?.[1] ?? line;
+  if (text.trim() === "") return;
+  log.debug(text);
+  // Advice for administrators runs over many sentences; the first one says what it is about.
+  if (TROUBLE.test(text)) log.warn(text.replace(/([.!]) .*$/, "$1"));
 }

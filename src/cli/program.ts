@@ -3,14 +3,12 @@ import { Command } from "commander";
 
 import { flagsOf, readConfig, type CommandName, type Config, type Flags } from "../config.ts";
 
-/** What a command does with its settings, its own options and its arguments. */
-export type Action = (config: Config, options: Options, words: readonly string[]) => Promise<void>;
-export type Options = Readonly<Record<string, string | boolean | undefined>>;
+/** What a command does with its settings and the options that only it has. */
+export type Action = (config: Config, options: Flags) => Promise<void>;
 export type Actions = Readonly<Record<CommandName, Action>>;
 
 interface CommandRow {
   readonly about: string;
-  readonly argument?: readonly [syntax: string, about: string];
   readonly options?: readonly (readonly [syntax: string, about: string, fallback?: string])[];
   readonly required?: readonly (readonly [syntax: string, about: string])[];
 }
@@ -34,17 +32,6 @@ const ROWS: Readonly<Record<CommandName, CommandRow>> = {
       ["--token <token>", "a token, instead of one signed here"],
     ],
   },
-  replay: {
-    about: "play chat logs through the engine and check that nothing is lost, doubled or reordered",
-    argument: ["[files...]", "logs to play; without any, a synthetic corpus is made"],
-    options: [
-      ["--speed <rate>", "messages a second, or max", "max"],
-      ["--url <url>", "an engine that runs already; else one is started"],
-      ["--edges <number>", "edges to start", "1"],
-      ["--projectors <number>", "projectors to start", "1"],
-      ["--kill", "kill (-9) and restart edges and projectors all along"],
-    ],
-  },
 };
 
 /** Throws CommanderError on bad usage and ConfigError on bad values. */
@@ -55,14 +42,12 @@ export function buildProgram(actions: Actions): Command {
     .showHelpAfterError("(add --help to see what there is)");
   for (const [name, row] of Object.entries(ROWS) as [CommandName, CommandRow][]) {
     const command = program.command(name).description(row.about);
-    if (row.argument) command.argument(...row.argument);
     for (const option of row.required ?? []) command.requiredOption(...option);
     for (const option of row.options ?? []) command.option(...option);
     for (const flag of flagsOf(name)) command.option(flag.syntax, flag.about);
-    command.action(async (...given: unknown[]) => {
-      const words = row.argument ? (given[0] as string[]) : [];
+    command.action(async () => {
       const options = command.opts<Flags>();
-      await actions[name](readConfig(name, options), options, words);
+      await actions[name](readConfig(name, options), options);
     });
   }
   return program;

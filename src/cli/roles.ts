@@ -2,14 +2,13 @@
 import { findAuthSecret } from "./auth-secret.ts";
 import { findPrivateRedis } from "./private-redis.ts";
 import { ConfigError, type Config } from "../config.ts";
+import type { AuthConfig } from "../edge/auth.ts";
 import { createLog, type Log } from "../ops/log.ts";
 
 /** Something that `main` stops on a signal. */
 export interface Running {
   /** Where it can be reached; null when nobody connects to it. */
   readonly address: string | null;
-  /** Resolves when it has ended by itself. */
-  readonly ended?: Promise<void>;
   /** Finishes what is under way, then resolves. */
   stop(): Promise<void>;
   /** Ends what `stop` still waits for. */
@@ -60,12 +59,6 @@ export async function redisUrlOf(config: Config): Promise<string> {
   throw new ConfigError(
     `REDIS_URL is not set and no private Redis runs in ${config.dataDir}; set it, or run npm start first`,
   );
-}
-
-interface AuthConfig {
-  readonly secret?: Uint8Array;
-  readonly jwksFile?: string;
-  readonly audience: string;
 }
 
 async function authOf(config: Config): Promise<AuthConfig> {

@@ -8,7 +8,7 @@
 import { childEnvironment, type Config } from "../config.ts";
 import { monotonicMs } from "../ops/clock.ts";
 import { withoutPassword, type Log } from "../ops/log.ts";
-import { ensureAuthSecret, findAuthSecret } from "./auth-secret.ts";
+import { ensureAuthSecret } from "./auth-secret.ts";
 import { seedDemo } from "./demo.ts";
 import { KeepRunning, type Launched } from "./keep-running.ts";
 import { Output } from "./output.ts";
@@ -22,13 +22,18 @@ import { welcome } from "./welcome.ts";
 /** How long each layer may take to end before it is killed. */
 const STOP_MS = { edges: 10_000, projectors: 10_000, redis: 30_000 } as const;
 
-export async function startEngine(config: Config): Promise<Running> {
+/** Rejects when it cannot be started, or when `signal` is raised before it runs; nothing is left then. */
+export async function startEngine(config: Config, signal: AbortSignal): Promise<Running> {
   const engine = new Engine(config);
+  const giveUp = (): void => void engine.stop();
+  signal.addEventListener("abort", giveUp);
   try {
     await engine.start();
   } catch (error) {
     await engine.stop();
     throw error;
+  } finally {
+    signal.removeEventListener("abort", giveUp);
   }
   return engine;
 }
@@ -42,6 +47,7 @@ class Engine implements Running {
   #projectors: KeepRunning<RoleProcess>[] = [];
   #edges: KeepRunning<RoleProcess>[] = [];
   #address: string | null = null;
+  #stopped: Promise<void> | null = null;
 
   constructor(config: Config) {
     this.#config = config;
@@ -57,21 +63,19 @@ class Engine implements Running {
     const config = this.#config;
     // A second engine on the same Redis is fine; one in the same folder is a mistake.
     this.#lock = await lockFolder(config.dataDir);
-    if (config.authJwksFile === null) await ensureAuthSecret(config);
+    const secret =
+      config.authJwksFile === null ? await ensureAuthSecret(config) : config.authSecret;
     const redisUrl = config.redisUrl ?? (await this.#startRedis());
-    this.#log.info({ url: withoutPassword(redisUrl) }, "redis is ready");
+    this.#log.info({ url: withoutPassword(redisUrl) }, "the store");
     const shared = { ...config, redisUrl, logFormat: "json" } as const;
-    const authSecret =
-      config.authJwksFile === null ? await findAuthSecret(config) : config.authSecret;
-    const projectors = range(config.projectors).map((i) =>
+    let ports = range(config.edges).map((i) => (config.port === 0 ? 0 : config.port + i));
+    this.#projectors = range(config.projectors).map((i) =>
       this.#role("projector", numbered("projector", i, config.projectors), () => shared),
     );
-    this.#projectors = projectors;
-    let ports = range(config.edges).map((i) => (config.port === 0 ? 0 : config.port + i));
     this.#edges = range(config.edges).map((i) =>
       this.#role("edge", numbered("edge", i, config.edges), () => ({
         ...shared,
-        authSecret,
+        authSecret: secret,
         port: ports[i] ?? 0,
       })),
     );
@@ -81,10 +85,15 @@ class Engine implements Running {
     // Clients come back to the port they know, so a restarted edge takes the same one.
     ports = addresses.map((address) => Number(new URL(address).port));
     this.#address = addresses[0] ?? null;
-    await this.#greet(addresses, authSecret);
+    await this.#greet(addresses, secret);
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     this.#log.info("stopping: edges, projectors, redis");
     await stopAll(this.#edges, STOP_MS.edges);
     await stopAll(this.#projectors, STOP_MS.projectors);
@@ -131,7 +140,9 @@ class Engine implements Running {
   async #greet(addresses: readonly string[], secret: string | null): Promise<void> {
     const demo = this.#config.demo && secret !== null;
     if (demo && addresses[0] !== undefined) await this.#seed(addresses[0], secret);
-    this.#output.block(welcome({ addresses, demo, startedMs: monotonicMs() }));
+    const startedMs = Math.round(monotonicMs());
+    this.#log.info({ addresses, startedMs }, "millrace runs");
+    this.#output.block(welcome({ addresses, demo, startedMs }));
   }
 
   /** An engine without demo rooms is an engine still. */

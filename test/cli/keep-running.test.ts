@@ -130,6 +130,14 @@ describe("keeping a process running", () => {
     expect(program.signals).toEqual(["SIGTERM"]);
   });
 
+  it("[OP1] a stop before the first good start ends the wait for it", async () => {
+    const kept = start(() => Promise.reject(new Error("not yet")));
+    const failed = expect(kept.start()).rejects.toThrow("stopped before it was ready");
+    await vi.advanceTimersByTimeAsync(10);
+    await kept.stop(0);
+    await failed;
+  });
+
   it("[OP1] a stop in the pause ends it", async () => {
     const kept = start();
     await kept.start();
