@@ -92,8 +92,9 @@ export class Ownership {
   /** Takes every free lease that it is preferred for, and any that nobody took for a while. */
   async #acquire(preferred: ReadonlyMap<PartitionId, string>): Promise<number> {
     const wanted = [...this.#keys.all()].filter((id) => !this.#held.has(id));
-    const calls = wanted.map((id) => {
-      const graceMs = preferred.get(id) === this.#worker ? 0 : this.#times.ttlMs;
+    const graces = wanted.map((id) => (preferred.get(id) === this.#worker ? 0 : this.#times.ttlMs));
+    const calls = wanted.map((id, i) => {
+      const graceMs = graces[i] as number;
       return acquireScript.call(
         [this.#keys.events(id), this.#keys.lease(id), this.#keys.checkpoint(id)],
         [this.#worker, this.#times.ttlMs, graceMs, CORE_GROUP],
@@ -104,7 +105,9 @@ export class Ownership {
     wanted.forEach((id, i) => {
       const reply = replies[i];
       if (reply instanceof Error) throw reply;
-      if (reply?.outcome === "taken") nextMs = Math.min(nextMs, reply.leftMs + EXPIRY_MARGIN_MS);
+      if (reply?.outcome === "taken") {
+        nextMs = Math.min(nextMs, lookAgainMs(reply.leftMs, graces[i] as number));
+      }
       if (reply?.outcome === "granted") this.#become(id, reply);
     });
     return nextMs;
@@ -153,4 +156,12 @@ export class Ownership {
     await this.release();
     await this.#redis.zrem(this.#keys.workers(), this.#worker);
   }
+}
+
+/**
+ * Until the end of a lease, `leftMs` less the grace: whoever held it has then
+ * left the list of the living too, and the partition may be preferred to be ours.
+ */
+function lookAgainMs(leftMs: number, graceMs: number): number {
+  return (leftMs > graceMs ? leftMs - graceMs : leftMs) + EXPIRY_MARGIN_MS;
 }
