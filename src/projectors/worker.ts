@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { Lifecycle } from "../ops/lifecycle.ts";
 import type { Log } from "../ops/log.ts";
 import type { AckLevel } from "../protocol/frames.ts";
-import { connectForCommands } from "../redis/connect.ts";
+import { connectForCommands, type ConnectOptions, type Redis } from "../redis/connect.ts";
 import { checkRedis } from "../redis/requirements.ts";
 import { BlockingReader } from "../redis/streams-reader.ts";
 import { openDeployment } from "../streams/deployment.ts";
@@ -31,16 +31,58 @@ export interface RunningProjector {
   stop(): Promise<void>;
 }
 
-/** Rejects when Redis cannot be reached, is not fit, or holds another layout. */
+/** Rejects when Redis cannot be reached, is not fit, or holds another layout; nothing stays open then. */
 export async function startProjector(options: ProjectorOptions): Promise<RunningProjector> {
-  const { redisUrl: url, log } = options;
-  const worker = `${hostname()}.${process.pid}.${randomBytes(4).toString("hex")}`;
+  const links = new Links(options);
+  try {
+    return await start(options, links);
+  } catch (error) {
+    links.close();
+    throw error;
+  }
+}
+
+/** The connections of one worker, closed together. */
+class Links {
+  readonly worker = `${hostname()}.${process.pid}.${randomBytes(4).toString("hex")}`;
+  readonly #options: ProjectorOptions;
+  readonly #closers: (() => void)[] = [];
+
+  constructor(options: ProjectorOptions) {
+    this.#options = options;
+  }
+
+  async commands(purpose: string): Promise<Redis> {
+    const redis = await connectForCommands(this.#named(purpose));
+    this.#closers.push(() => redis.disconnect());
+    return redis;
+  }
+
+  async reader(purpose: string): Promise<BlockingReader> {
+    const reader = await BlockingReader.connect(this.#named(purpose));
+    this.#closers.push(() => reader.close());
+    return reader;
+  }
+
+  #named(purpose: string): ConnectOptions {
+    const { redisUrl: url, log } = this.#options;
+    return { url, name: `${purpose} ${this.worker}`, log };
+  }
+
+  close(): void {
+    for (const close of this.#closers) close();
+  }
+}
+
+async function start(options: ProjectorOptions, links: Links): Promise<RunningProjector> {
+  const { historyPerRoom, log } = options;
+  const { worker } = links;
   const keys = new Keys(options.partitions, options.namespace);
-  const redis = await connectForCommands({ url, name: `projector ${worker}`, log });
-  const leases = await connectForCommands({ url, name: `leases ${worker}`, log });
+  const redis = await links.commands("projector");
   await checkRedis(redis, options.ack, log);
   const { epoch } = await openDeployment(redis, keys);
-  const reader = await BlockingReader.connect({ url, name: `projector read ${worker}`, log });
+  const leases = await links.commands("leases");
+  const reader = await links.reader("projector read");
 
   const lifecycle = new Lifecycle(log);
   const times = { ttlMs: options.leaseTtlMs, renewMs: options.leaseRenewMs };
@@ -48,7 +90,6 @@ export async function startProjector(options: ProjectorOptions): Promise<Running
   ownership.onChange = () => {
     reader.interrupt(leases).catch((error: unknown) => log.debug({ err: error }, "no interrupt"));
   };
-  const { historyPerRoom } = options;
   const parts = { redis, reader, keys, worker, ownership, historyPerRoom, lifecycle, log };
   const projector = new Projector(parts);
   await ownership.maintain();
@@ -67,8 +108,7 @@ export async function startProjector(options: ProjectorOptions): Promise<Running
       await ownership.leave().catch((error: unknown) => {
         log.warn({ err: error }, "leases could not be given back, they run out by themselves");
       });
-      reader.close();
-      for (const connection of [redis, leases]) connection.disconnect();
+      links.close();
     },
   };
 }

@@ -39,7 +39,12 @@ export class BlockingReader {
   static async connect(options: { url: string; name: string; log: Log }): Promise<BlockingReader> {
     const redis = await connectForBlocking(options);
     const reader = new BlockingReader(redis, options.log);
-    await reader.#learnClientId();
+    try {
+      await reader.#learnClientId();
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
     redis.on("ready", () => {
       reader.#learnClientId().catch((error: unknown) => {
         options.log.debug({ err: error }, "no client id, interrupts wait for the next read");
