@@ -6,7 +6,7 @@
 
     fence       the lease may have passed to another owner while this one slept
     checkpoint  equal to `from`, else the batch was applied already, or is stale
-    log         no entry behind the checkpoint was trimmed away unread
+    log         nothing after the checkpoint was trimmed away or deleted unread
     ids         XREADGROUP hands out exactly the entries that were decided; if not,
                 somebody moved the group: it is made anew at the checkpoint, which
                 also forgets what was handed out and never acknowledged
@@ -20,7 +20,7 @@
   carries, so that they are sent once and written twice.
 
   Returns {'applied'} | {'already'} | {'stale', checkpoint} | {'fenced', fence}
-        | {'truncated', missing} | {'diverged', got}
+        | {'truncated', why} | {'diverged', got}
 ]]
 --@ keys events lease checkpoint bell ...changed
 --@ args fence group worker from first to entries commands bells header inline ...operations
@@ -34,14 +34,21 @@ local at = ck[1] or '0-0'
 if at == ARGV[6] then return {'already'} end
 if at ~= ARGV[4] then return {'stale', at} end
 
-local info = redis.call('XINFO', 'STREAM', KEYS[1])
-local length, added = 0, 0
-for i = 1, #info, 2 do
-  if info[i] == 'length' then length = info[i + 1] end
-  if info[i] == 'entries-added' then added = info[i + 1] end
+local function later(a, b)
+  local ams, an = string.match(a, '(%d+)-(%d+)')
+  local bms, bn = string.match(b, '(%d+)-(%d+)')
+  if ams ~= bms then return tonumber(ams) > tonumber(bms) end
+  return tonumber(an) > tonumber(bn)
 end
-local applied = tonumber(ck[3] or '0')
-if added - length > applied then return {'truncated', added - length - applied} end
+local info, flat = {}, redis.call('XINFO', 'STREAM', KEYS[1])
+for i = 1, #flat, 2 do info[flat[i]] = flat[i + 1] end
+local added, applied = info['entries-added'], tonumber(ck[3] or '0')
+if added < applied then return {'truncated', 'the log holds less than was applied'} end
+local missing = added - info['length'] - applied
+if missing > 0 then return {'truncated', missing .. ' entries were trimmed away'} end
+if later(info['max-deleted-entry-id'], at) then
+  return {'truncated', 'entries up to ' .. info['max-deleted-entry-id'] .. ' were deleted'}
+end
 
 local inline = tonumber(ARGV[11])
 local op = 12 + inline

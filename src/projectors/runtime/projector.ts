@@ -250,8 +250,8 @@ export class Projector {
       case "truncated":
         partition.halt();
         this.#log.fatal(
-          { ...about, missing: reply.missing },
-          "the log was trimmed before it was projected: this partition stands still until it is repaired",
+          { ...about, why: reply.why },
+          "the log was cut before it was projected: this partition stands still until it is repaired",
         );
     }
   }

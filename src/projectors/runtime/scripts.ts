@@ -70,7 +70,7 @@ export type Applied =
   | { readonly outcome: "applied" | "already" }
   | { readonly outcome: "stale"; readonly checkpoint: Position }
   | { readonly outcome: "fenced"; readonly by: string }
-  | { readonly outcome: "truncated"; readonly missing: number }
+  | { readonly outcome: "truncated"; readonly why: string }
   | { readonly outcome: "diverged"; readonly got: string };
 
 export const applyScript = new Script<Applied>({
@@ -102,7 +102,7 @@ export const applyScript = new Script<Applied>({
       case "fenced":
         return { outcome, by: asText(detail) };
       case "truncated":
-        return { outcome, missing: asInteger(detail) };
+        return { outcome, why: asText(detail) };
       case "diverged":
         return { outcome, got: asText(detail) };
     }
