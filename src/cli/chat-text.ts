@@ -1,0 +1,114 @@
+/** How a conversation reads on a terminal. Pure: text in, text out. */
+import type { ChatEvent, Entry } from "../protocol/frames.ts";
+
+/** Colours of nicks that can be read on light and dark ground. */
+const NICK_COLORS = [31, 32, 33, 34, 35, 36, 91, 92, 94, 95, 96] as const;
+/** Nicks of this width line up; longer ones push their line. */
+const NICK_COLUMNS = 10;
+const TIME_COLUMNS = 7;
+/** The control picture of a C0 character stands this far above it. */
+const CONTROL_PICTURES = 0x2400;
+
+// Everything that moves the cursor, changes the terminal, or turns the reading direction around.
+const UNSAFE = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+/**
+ * Text from others, made safe to print: an escape sequence in a message could
+ * clear the screen, change the title or forge lines. Line breaks stay.
+ */
+export function clean(text: string): string {
+  return text.replaceAll("\r\n", "\n").replace(UNSAFE, (char) => {
+    const code = char.charCodeAt(0);
+    if (char === "\n") return char;
+    if (char === "\t") return "    ";
+    if (code < 0x20) return String.fromCharCode(CONTROL_PICTURES + code);
+    return "\ufffd";
+  });
+}
+
+/** The same for what has to stay on one line: names, ids, reasons. */
+export function cleanLine(text: string): string {
+  return clean(text).replaceAll("\n", "\u240a");
+}
+
+export interface TextOptions {
+  readonly color: boolean;
+  /** IANA name; default: that of this machine. */
+  readonly timeZone?: string | undefined;
+}
+
+/** Turns entries into lines; remembers the day, to draw a line where it changes. */
+export class ChatText {
+  readonly #color: boolean;
+  readonly #time: Intl.DateTimeFormat;
+  readonly #date: Intl.DateTimeFormat;
+  #day = "";
+
+  constructor({ color, timeZone }: TextOptions) {
+    this.#color = color;
+    const zone = timeZone === undefined ? {} : { timeZone };
+    this.#time = new Intl.DateTimeFormat("en-GB", { timeStyle: "short", ...zone });
+    this.#date = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", ...zone });
+  }
+
+  /** Another room, or the same from its beginning: the day is named again. */
+  startOver(): void {
+    this.#day = "";
+  }
+
+  entry({ at, by, event }: Entry): string[] {
+    const lines: string[] = [];
+    const day = this.#date.format(at);
+    if (day !== this.#day) lines.push(this.dim(`\u2500\u2500 ${day} \u2500\u2500`));
+    this.#day = day;
+    const time = this.dim(this.#time.format(at).padEnd(TIME_COLUMNS));
+    if (event.type !== "message.sent") {
+      return [...lines, `${time}${this.dim(`\u2192 ${happened(by, event)}`)}`];
+    }
+    if (event.text.startsWith("/me ")) {
+      return [...lines, `${time}${this.nick(`* ${by}`, by)} ${indented(event.text.slice(4))}`];
+    }
+    const gap = " ".repeat(Math.max(0, NICK_COLUMNS - cleanLine(by).length));
+    return [...lines, `${time}${this.nick(by, by)}${gap}  ${indented(event.text)}`];
+  }
+
+  /** An own message that is not in effect yet. */
+  unsent(text: string, state: "unsent" | "sending"): string {
+    return this.dim(`\u2026 ${indented(text)}  (${state})`);
+  }
+
+  /** Something that this program says. */
+  note(text: string): string {
+    return this.#paint(`-- ${cleanLine(text)}`, 36);
+  }
+
+  dim(text: string): string {
+    return this.#paint(text, 2);
+  }
+
+  nick(text: string, user: string): string {
+    let hash = 0;
+    for (const char of user) hash = (hash * 31 + (char.codePointAt(0) as number)) >>> 0;
+    return this.#paint(cleanLine(text), NICK_COLORS[hash % NICK_COLORS.length] as number);
+  }
+
+  #paint(text: string, code: number): string {
+    return this.#color ? `\u001b[${code}m${text}\u001b[0m` : text;
+  }
+}
+
+function indented(text: string): string {
+  return clean(text).replaceAll("\n", `\n${" ".repeat(TIME_COLUMNS + NICK_COLUMNS + 2)}`);
+}
+
+function happened(by: string, event: Exclude<ChatEvent, { type: "message.sent" }>): string {
+  const who = cleanLine(by);
+  if (event.type === "room.created") {
+    return `${who} created the room \u201c${cleanLine(event.name)}\u201d (${event.kind})`;
+  }
+  if (event.type === "room.renamed")
+    return `${who} named the room \u201c${cleanLine(event.name)}\u201d`;
+  const user = cleanLine(event.user);
+  if (event.type === "member.invited") return `${who} invited ${user}`;
+  return event.type === "member.joined" ? `${user} joined` : `${user} left`;
+}
