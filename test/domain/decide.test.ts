@@ -1,0 +1,197 @@
+/**
+ * The whole table of who may do what. Written out by hand: this is the
+ * specification, and the code under test is not consulted for it.
+ */
+import { describe, expect, it } from "vitest";
+
+import { decide } from "../../src/domain/decide.ts";
+import { refusal, type Verb } from "../../src/domain/gate.ts";
+import { emptyRoom, evolve, type Role, type Room } from "../../src/domain/room.ts";
+import type { ChatEvent, RoomKind } from "../../src/protocol/frames.ts";
+import type { CommandNumber, Epoch, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
+import type { Position } from "../../src/redis/position.ts";
+import type { Command } from "../../src/streams/command-log.ts";
+
+const ROOM = "lounge" as RoomId;
+const K = 7 as CommandNumber;
+const [ANN, BEN, NEW] = ["ann", "ben", "new"] as UserId[] as [UserId, UserId, UserId];
+
+type Relation = Role | "stranger";
+const KINDS = ["public", "private", "direct", "absent"] as const;
+type KindOrAbsent = (typeof KINDS)[number];
+
+/** `.` allowed, `f` forbidden, `n` notAllowed; in the order read send join leave invite rename. */
+const TABLE: Readonly<Record<KindOrAbsent, Readonly<Partial<Record<Relation, string>>>>> = {
+  public: { owner: "......", member: ".....n", invited: "ff.fff", stranger: "ff.fff" },
+  private: { owner: "......", member: ".....n", invited: "ff.fff", stranger: "ffffff" },
+  // A direct room has no owner and invites nobody.
+  direct: { member: "...nnn", stranger: "ffffff" },
+  absent: { stranger: "ffffff" },
+};
+const VERBS: readonly Verb[] = ["read", "send", "join", "leave", "invite", "rename"];
+const CODES = { ".": null, f: "forbidden", n: "notAllowed" } as const;
+
+const cells = KINDS.flatMap((kind) =>
+  Object.entries(TABLE[kind]).flatMap(([relation, row]) =>
+    VERBS.map((verb, i) => ({
+      kind,
+      relation: relation as Relation,
+      verb,
+      code: CODES[row[i] as keyof typeof CODES],
+    })),
+  ),
+);
+
+/** Ann stands in the given relation to the room; Ben is in it where anybody is. */
+function roomWith(kind: KindOrAbsent, relation: Relation): Room {
+  const room = emptyRoom(ROOM, 1 as Epoch);
+  if (kind === "absent") return room;
+  room.kind = kind;
+  room.name = "Lounge";
+  room.head = 5 as Seq;
+  room.headId = "9-9" as Position;
+  room.members.set(BEN, { role: kind === "direct" ? "member" : "owner", since: 1 as Seq });
+  if (relation !== "stranger") room.members.set(ANN, { role: relation, since: 4 as Seq });
+  return room;
+}
+
+const COMMAND: Readonly<Record<Exclude<Verb, "read">, Command>> = {
+  send: { type: "send", k: K, room: ROOM, text: "hi" },
+  join: { type: "join", k: K, room: ROOM },
+  leave: { type: "leave", k: K, room: ROOM },
+  invite: { type: "invite", k: K, room: ROOM, user: NEW },
+  rename: { type: "rename", k: K, room: ROOM, name: "Salon" },
+};
+
+const EVENT: Readonly<Record<Exclude<Verb, "read">, ChatEvent>> = {
+  send: { type: "message.sent", text: "hi" },
+  join: { type: "member.joined", user: ANN },
+  leave: { type: "member.left", user: ANN },
+  invite: { type: "member.invited", user: NEW },
+  rename: { type: "room.renamed", name: "Salon" },
+};
+
+describe("gate", () => {
+  it.each(cells)("[AU1] $kind room, $relation, $verb: $code", ({ kind, relation, verb, code }) => {
+    const standing = {
+      kind: kind === "absent" ? null : (kind satisfies RoomKind),
+      role: relation === "stranger" ? null : relation,
+    };
+    expect(refusal(standing, verb)).toBe(code);
+  });
+
+  it("[AU2] answers a stranger alike whether the room exists or not", () => {
+    for (const verb of VERBS) {
+      if (verb === "join") continue; // A public room may be joined, so it may be known.
+      const answers = KINDS.map((kind) =>
+        refusal({ kind: kind === "absent" ? null : kind, role: null }, verb),
+      );
+      expect(new Set(answers)).toEqual(new Set(["forbidden"]));
+    }
+    expect(refusal({ kind: "private", role: null }, "join")).toBe(
+      refusal({ kind: null, role: null }, "join"),
+    );
+  });
+});
+
+describe("decide", () => {
+  const decidable = cells.filter(({ verb }) => verb !== "read");
+  it.each(decidable)(
+    "[AU1] $kind room, $relation, $verb: decided as the gate says",
+    ({ kind, relation, verb, code }) => {
+      const room = roomWith(kind, relation);
+      const command = COMMAND[verb as Exclude<Verb, "read">];
+      const decision = decide(room, command, ANN);
+      const inAlready = verb === "join" && (relation === "owner" || relation === "member");
+      if (code !== null) expect(decision).toEqual({ outcome: "rejected", code });
+      else if (inAlready) expect(decision).toEqual({ outcome: "nothing", seq: 4 });
+      else expect(decision).toEqual({ outcome: "event", event: EVENT[command.type as "send"] });
+    },
+  );
+
+  const create: Command & { type: "create" } = {
+    type: "create",
+    k: K,
+    room: ROOM,
+    kind: "private",
+    name: "Lounge",
+    members: [ANN],
+  };
+  it("[AU3] creates a room that does not exist", () => {
+    const event = { type: "room.created", kind: "private", name: "Lounge", members: [ANN] };
+    expect(decide(roomWith("absent", "stranger"), create, ANN)).toEqual({
+      outcome: "event",
+      event,
+    });
+  });
+
+  it.each([
+    ["public", "owner", "roomExists"],
+    ["public", "member", "roomExists"],
+    ["public", "invited", "forbidden"],
+    ["public", "stranger", "forbidden"],
+    ["private", "owner", "roomExists"],
+    ["private", "stranger", "forbidden"],
+    ["direct", "stranger", "forbidden"],
+  ] as const)("[AU3] a %s room asked for again by its %s: %s", (kind, relation, code) => {
+    expect(decide(roomWith(kind, relation), create, ANN)).toEqual({ outcome: "rejected", code });
+  });
+
+  it("[AU4] a direct room asked for again is found", () => {
+    const again: Command = { ...create, kind: "direct", members: [ANN, BEN] };
+    expect(decide(roomWith("direct", "member"), again, ANN)).toEqual({
+      outcome: "nothing",
+      seq: 4,
+    });
+  });
+
+  it.each(["owner", "member", "invited"] as const)(
+    "[AU5] an invitation of somebody who is %s already does nothing",
+    (role) => {
+      const room = roomWith("public", "owner");
+      room.members.set(NEW, { role, since: 3 as Seq });
+      expect(decide(room, COMMAND.invite, ANN)).toEqual({ outcome: "nothing", seq: 3 });
+    },
+  );
+
+  it("[AU5] a rename to the name that it has does nothing", () => {
+    const room = roomWith("public", "owner");
+    const command: Command = { type: "rename", k: K, room: ROOM, name: "Lounge" };
+    expect(decide(room, command, ANN)).toEqual({ outcome: "nothing", seq: 5 });
+  });
+});
+
+describe("evolve", () => {
+  const id = "10-0" as Position;
+
+  it("[HI2] counts seq up by one and keeps the newest id, whatever happened", () => {
+    const events: ChatEvent[] = Object.values(EVENT);
+    const room = roomWith("public", "member");
+    events.forEach((event, i) => evolve(room, event, `10-${i}` as Position));
+    expect(room.head).toBe(5 + events.length);
+    expect(room.headId).toBe(`10-${events.length - 1}`);
+  });
+
+  it.each([
+    ["public", "owner"],
+    ["private", "owner"],
+    ["direct", "member"],
+  ] as const)("[AU3] makes those who create a %s room its %s", (kind, role) => {
+    const room = emptyRoom(ROOM, 1 as Epoch);
+    evolve(room, { type: "room.created", kind, name: "N", members: [ANN, BEN] }, id);
+    expect([room.kind, room.name, room.head]).toEqual([kind, "N", 1]);
+    for (const user of [ANN, BEN]) expect(room.members.get(user)).toEqual({ role, since: 1 });
+  });
+
+  it("[AU6] takes in, lets go and notes since when", () => {
+    const room = roomWith("private", "stranger");
+    evolve(room, { type: "member.invited", user: ANN }, id);
+    expect(room.members.get(ANN)).toEqual({ role: "invited", since: 6 });
+    evolve(room, { type: "member.joined", user: ANN }, id);
+    expect(room.members.get(ANN)).toEqual({ role: "member", since: 7 });
+    evolve(room, { type: "member.left", user: ANN }, id);
+    expect(room.members.has(ANN)).toBe(false);
+    evolve(room, { type: "room.renamed", name: "New" }, id);
+    expect(room.name).toBe("New");
+  });
+});
