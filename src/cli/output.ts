@@ -15,6 +15,8 @@ export class Output {
   constructor(config: Config) {
     this.#config = config;
     this.#color = process.stdout.isTTY && process.stdout.hasColors();
+    // Whoever read this may go (`| head`); the engine must not go with them.
+    process.stdout.on("error", () => undefined);
   }
 
   /** A line of a child process: one of our JSON records, or anything else. */

@@ -9,6 +9,7 @@ const HEALTH_POLL_MS = 20;
 const HEALTH_ANSWER_MS = 2_000;
 /** Exit code of a process that was asked for something it will never do. */
 const REFUSED = 2;
+const LAST_WORDS = "millrace: ";
 
 export interface RoleOptions {
   readonly role: "edge" | "projector";
@@ -33,11 +34,12 @@ export async function launchRole(options: RoleOptions): Promise<RoleProcess> {
     // Ctrl-C on a terminal must not reach it: the supervisor ends roles in their order.
     detached: true,
   });
-  let lastWords = "";
+  let lastWords = "it said nothing";
   for (const output of [child.stdout, child.stderr]) {
     if (!output) continue;
     createInterface({ input: output }).on("line", (line) => {
-      lastWords = line;
+      // What a role says when it gives up (main.ts) comes before its stack.
+      if (line.startsWith(LAST_WORDS)) lastWords = line.slice(LAST_WORDS.length);
       options.onLine(line);
     });
   }
