@@ -14,14 +14,13 @@ import { Pace } from "../../ops/pace.ts";
 import { pipeline, type Redis } from "../../redis/connect.ts";
 import type { Position } from "../../redis/position.ts";
 import { readStreams, type StreamEntry } from "../../redis/replies.ts";
-import { runScripts, type ScriptCall } from "../../redis/script.ts";
+import { runScripts } from "../../redis/script.ts";
 import { readCommand, type BlockingReader } from "../../redis/streams-reader.ts";
-import { BELLS_KEPT } from "../../streams/bell.ts";
-import { CORE_GROUP, type Keys } from "../../streams/keys.ts";
+import type { Keys } from "../../streams/keys.ts";
 import { Fold, FoldError, placeText, type Batch, type Place } from "./fold.ts";
 import type { OwnedPartition, ReadEntry } from "./owned-partition.ts";
 import type { Ownership } from "./ownership.ts";
-import { applyScript, APPLY_FIXED_ARGS, type Applied } from "./scripts.ts";
+import { applyCall, type Applied } from "./scripts.ts";
 
 /** A projector rests a little shorter than an edge, so that two rests rarely add up. */
 const PACE = { busyAt: 400, restMinMs: 1, fullAt: 8_000, restMaxMs: 5 } as const;
@@ -182,42 +181,13 @@ export class Projector {
 
   async #apply(partitions: readonly OwnedPartition[]): Promise<void> {
     if (partitions.length === 0) return;
-    const calls = partitions.map((partition) =>
-      this.#applyCall(partition, partition.pending as Batch),
+    const calls = partitions.map(({ id, fence, pending }) =>
+      applyCall(this.#keys, { partition: id, fence, worker: this.#worker }, pending as Batch),
     );
     const replies = await runScripts(this.#redis, calls);
     partitions.forEach((partition, i) => this.#settle(partition, replies[i] as Applied | Error));
     const [stuck] = partitions.filter(({ pending }) => pending !== null);
     if (stuck) await this.#lifecycle.sleep(RETRY_MS);
-  }
-
-  #applyCall(partition: OwnedPartition, batch: Batch): ScriptCall<Applied> {
-    const { id, fence } = partition;
-    const firstOperation = APPLY_FIXED_ARGS + batch.inline.length + 1;
-    return applyScript.call(
-      [
-        this.#keys.events(id),
-        this.#keys.lease(id),
-        this.#keys.checkpoint(id),
-        this.#keys.bell(id),
-        ...batch.operations.keys,
-      ],
-      [
-        fence,
-        CORE_GROUP,
-        this.#worker,
-        batch.from,
-        batch.first,
-        batch.to,
-        batch.entries,
-        batch.commands,
-        BELLS_KEPT,
-        batch.bellHeader as Buffer,
-        batch.inline.length,
-        ...batch.inline.map((arg) => firstOperation + arg),
-        ...batch.operations.args,
-      ],
-    );
   }
 
   #settle(partition: OwnedPartition, reply: Applied | Error): void {

@@ -1,8 +1,12 @@
 /** The typed faces of the projector's scripts. */
-import { array, asInteger, asText } from "../../redis/replies.ts";
-import type { Position } from "../../redis/position.ts";
-import { Script } from "../../redis/script.ts";
 import type { Brand } from "../../protocol/ids.ts";
+import type { Position } from "../../redis/position.ts";
+import { array, asInteger, asText } from "../../redis/replies.ts";
+import { Script, type ScriptCall } from "../../redis/script.ts";
+import { BELLS_KEPT } from "../../streams/bell.ts";
+import { CORE_GROUP, type Keys } from "../../streams/keys.ts";
+import type { PartitionId } from "../../streams/partitions.ts";
+import type { Batch } from "./fold.ts";
 
 /** Text `token:owner`, issued with a lease and compared by every APPLY. */
 export type Fence = Brand<string, "Fence">;
@@ -73,7 +77,7 @@ export type Applied =
   | { readonly outcome: "truncated"; readonly why: string }
   | { readonly outcome: "diverged"; readonly got: string };
 
-export const applyScript = new Script<Applied>({
+const applyScript = new Script<Applied>({
   file: new URL("./apply.lua", import.meta.url),
   keys: ["events", "lease", "checkpoint", "bell", "...changed"],
   args: [
@@ -109,5 +113,39 @@ export const applyScript = new Script<Applied>({
     throw new Error(`apply.lua answered ${outcome}`);
   },
 });
-/** Index in ARGV (from 1) of the first of the inline positions. */
-export const APPLY_FIXED_ARGS = 11;
+/** Arguments before the inline positions. */
+const FIXED_ARGS = 11;
+
+/** APPLY of one batch by one owner; the same call may be made as often as it takes. */
+export function applyCall(
+  keys: Keys,
+  owner: { readonly partition: PartitionId; readonly fence: Fence; readonly worker: string },
+  batch: Batch,
+): ScriptCall<Applied> {
+  const { partition, fence, worker } = owner;
+  const firstOperation = FIXED_ARGS + batch.inline.length + 1;
+  return applyScript.call(
+    [
+      keys.events(partition),
+      keys.lease(partition),
+      keys.checkpoint(partition),
+      keys.bell(partition),
+      ...batch.operations.keys,
+    ],
+    [
+      fence,
+      CORE_GROUP,
+      worker,
+      batch.from,
+      batch.first,
+      batch.to,
+      batch.entries,
+      batch.commands,
+      BELLS_KEPT,
+      batch.bellHeader as Buffer,
+      batch.inline.length,
+      ...batch.inline.map((arg) => firstOperation + arg),
+      ...batch.operations.args,
+    ],
+  );
+}
