@@ -23,9 +23,14 @@ export function toCommand(
       const room = directRoomId(by, command.user);
       return { type: "create", k: command.k, room, kind: "direct", name: "direct", members: pair };
     }
-    default:
-      return command;
+    case "send":
+    case "join":
+    case "leave":
+    case "invite":
+    case "rename":
+      break;
   }
+  return command;
 }
 
 /** One room for a pair, whoever asks and whatever the ids contain. */

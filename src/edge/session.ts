@@ -207,7 +207,13 @@ export class Session implements Connection, Sender {
       case "unsubscribe":
         for (const room of frame.rooms) live.subscriptions.drop(room);
         return;
-      default:
+      case "send":
+      case "create":
+      case "direct":
+      case "join":
+      case "leave":
+      case "invite":
+      case "rename":
         this.#command(live, frame);
     }
   }
