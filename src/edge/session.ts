@@ -46,6 +46,12 @@ interface Live {
   readonly subscriptions: Subscriptions;
 }
 
+interface Pending {
+  readonly room: RoomId;
+  /** It makes an entry that names it, which is all that a follower of the room needs. */
+  readonly isMessage: boolean;
+}
+
 /** Frames that cannot be read or are not allowed, after which the connection ends. */
 const BAD_FRAMES_MAX = 20;
 const RETRY_AFTER_MS = 250;
@@ -57,8 +63,8 @@ export class Session implements Connection, Sender {
   readonly #context: EdgeContext;
   readonly #socket: Socket;
   #state: SessionState = { name: "greeting" };
-  /** Commands without an outcome, with their rooms. */
-  readonly #pending = new Map<CommandNumber, RoomId>();
+  /** Commands without an outcome. */
+  readonly #pending = new Map<CommandNumber, Pending>();
   /** A command was put off: later ones wait until it has come again, so that they keep their order. */
   #heldFrom: CommandNumber | null = null;
   #badFrames = 0;
@@ -234,7 +240,7 @@ export class Session implements Connection, Sender {
       this.send({ type: "rejected", k, code: command.refused });
       return;
     }
-    this.#pending.set(k, command.room);
+    this.#pending.set(k, { room: command.room, isMessage: command.type === "send" });
     this.#context.ingest.submit({ session: this.id, user: identity.user, device, command }, this);
   }
 
@@ -254,20 +260,22 @@ export class Session implements Connection, Sender {
     this.send({ type: "deferred", k, code, retryAfterMs });
   }
 
-  /** For a message in a followed room the entry itself is the outcome: no second frame. */
+  /** For a message that the session was sent as an entry, that is the outcome: no second frame. */
   outcome({ k, room, result, again }: Outcome): void {
+    const isMessage = this.#pending.get(k)?.isMessage ?? false;
     this.#pending.delete(k);
     if (this.#state.name !== "live") return;
+    const { subscriptions } = this.#state;
     if (result.status === "rejected") {
       this.send({ type: "rejected", k, code: result.code });
-    } else if (again || !this.#state.subscriptions.follows(room)) {
+    } else if (again || !isMessage || !subscriptions.hasShown(room, result.seq)) {
       this.send({ type: "applied", k, room, seq: result.seq, again });
     }
   }
 
   /** Outcomes of these rooms may have been lost: the client is to send the commands again. */
   outcomesLost(inRoom: (room: RoomId) => boolean): void {
-    for (const [k, room] of this.#pending) {
+    for (const [k, { room }] of this.#pending) {
       if (inRoom(room)) this.deferred(k, "unavailable", 0);
     }
   }

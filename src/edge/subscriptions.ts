@@ -57,8 +57,9 @@ export class Subscriptions {
     this.#send = options.send;
   }
 
-  follows(room: RoomId): boolean {
-    return this.#following.has(room);
+  /** Whether the entry was sent, as part of a followed room. */
+  hasShown(room: RoomId, seq: Seq): boolean {
+    return this.#following.has(room) && (this.#context.tails.get(room)?.seq ?? 0) >= seq;
   }
 
   get lagging(): boolean {
