@@ -65,8 +65,11 @@ export class Session implements Connection, Sender {
   #state: SessionState = { name: "greeting" };
   /** Commands without an outcome. */
   readonly #pending = new Map<CommandNumber, Pending>();
-  /** A command was put off: later ones wait until it has come again, so that they keep their order. */
-  #heldFrom: CommandNumber | null = null;
+  /**
+   * Commands that were put off and have neither come again nor got an outcome. Later ones wait
+   * for them, so that all keep their order. At most LIMITS.commandsInFlight.
+   */
+  readonly #held = new Set<CommandNumber>();
   #badFrames = 0;
   #beatRound = 0;
 
@@ -226,13 +229,13 @@ export class Session implements Connection, Sender {
 
   #command({ identity, device }: Live, frame: ClientCommand): void {
     const { k } = frame;
-    if (this.#heldFrom !== null && k > this.#heldFrom) {
-      this.send({ type: "deferred", k, code: "busy", retryAfterMs: RETRY_AFTER_MS });
+    if (this.#waitsForOlder(k)) {
+      this.#putOff(k, "busy", RETRY_AFTER_MS);
       return;
     }
-    if (k === this.#heldFrom) this.#heldFrom = null;
+    this.#held.delete(k);
     if (this.#pending.size >= LIMITS.commandsInFlight && !this.#pending.has(k)) {
-      this.deferred(k, "tooManyCommands", RETRY_AFTER_MS);
+      this.#putOff(k, "tooManyCommands", RETRY_AFTER_MS);
       return;
     }
     const command = toCommand(frame, identity.user, device);
@@ -242,6 +245,16 @@ export class Session implements Connection, Sender {
     }
     this.#pending.set(k, { room: command.room, isMessage: command.type === "send" });
     this.#context.ingest.submit({ session: this.id, user: identity.user, device, command }, this);
+  }
+
+  #waitsForOlder(k: CommandNumber): boolean {
+    for (const held of this.#held) if (held < k) return true;
+    return false;
+  }
+
+  #putOff(k: CommandNumber, code: ErrorCode, retryAfterMs: number): void {
+    if (this.#held.size < LIMITS.commandsInFlight) this.#held.add(k);
+    this.send({ type: "deferred", k, code, retryAfterMs });
   }
 
   /** `accepted` is sent only if the outcome has not come a little later: usually it has. */
@@ -254,16 +267,16 @@ export class Session implements Connection, Sender {
   }
 
   deferred(k: CommandNumber, code: ErrorCode, retryAfterMs: number): void {
-    this.#pending.delete(k);
-    if (this.#state.name !== "live") return;
-    if (this.#heldFrom === null || k < this.#heldFrom) this.#heldFrom = k;
-    this.send({ type: "deferred", k, code, retryAfterMs });
+    // The outcome may have come first: the command was in the log after all.
+    if (!this.#pending.delete(k) || this.#state.name !== "live") return;
+    this.#putOff(k, code, retryAfterMs);
   }
 
   /** For a message that the session was sent as an entry, that is the outcome: no second frame. */
   outcome({ k, room, result, again }: Outcome): void {
     const isMessage = this.#pending.get(k)?.isMessage ?? false;
     this.#pending.delete(k);
+    this.#held.delete(k);
     if (this.#state.name !== "live") return;
     const { subscriptions } = this.#state;
     if (result.status === "rejected") {
