@@ -55,6 +55,8 @@ interface Pending {
 /** Frames that cannot be read or are not allowed, after which the connection ends. */
 const BAD_FRAMES_MAX = 20;
 const RETRY_AFTER_MS = 250;
+/** Of what was wrong with a frame; U+FFFD for a torn character may add two bytes. */
+const MESSAGE_BYTES = 500;
 
 export class Session implements Connection, Sender {
   /** Counts up on one edge: outcomes find their way home by it. */
@@ -163,7 +165,7 @@ export class Session implements Connection, Sender {
       this.close(this.#state.name === "greeting" && !unreadable ? "helloExpected" : "badFrame");
       return;
     }
-    this.send({ type: "error", code: "invalid", message: error.message.slice(0, 500) });
+    this.send({ type: "error", code: "invalid", message: cut(error.message) });
     const k = peekCommandNumber(data);
     if (k !== null) this.send({ type: "rejected", k, code: "invalid" });
   }
@@ -305,4 +307,9 @@ export class Session implements Connection, Sender {
   lag(): void {
     this.subscriptions?.lag();
   }
+}
+
+/** Within the bound of the frame's field; what was cut apart becomes U+FFFD. */
+function cut(message: string): string {
+  return Buffer.from(message).subarray(0, MESSAGE_BYTES).toString();
 }
