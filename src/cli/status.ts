@@ -145,7 +145,7 @@ export function statusText(status: EngineStatus): string {
     p.checkpoint,
     p.delivered === p.checkpoint ? "same" : (p.delivered ?? "no group"),
     p.owner === "" ? "none" : p.owner,
-    p.leaseLeftMs === 0 ? "over" : duration(p.leaseLeftMs),
+    leaseText(p),
     String(p.dead),
   ]);
   const sum = (of: (p: PartitionStatus) => number): number =>
@@ -186,6 +186,11 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
         .trimEnd(),
     )
     .join("\n");
+}
+
+function leaseText({ owner, leaseLeftMs }: PartitionStatus): string {
+  if (owner === "") return "–";
+  return leaseLeftMs === 0 ? "over" : duration(leaseLeftMs);
 }
 
 function duration(ms: number): string {
