@@ -200,9 +200,14 @@ export class Subscriptions {
     for (const room of this.#following) this.drop(room);
   }
 
-  /** The tail of a room broke off: the client is to resume it from its own cursor. */
+  /**
+   * A followed room goes no further. One that is still to be read is left alone:
+   * the read finds what holds by then, and the client waits for its answer.
+   */
   interrupt(room: RoomId, code: ErrorCode): void {
-    if (this.drop(room) !== null) this.#end(room, code);
+    if (!this.#following.has(room)) return;
+    this.drop(room);
+    this.#end(room, code);
   }
 
   /** Takes the session off all its rooms; each keeps the cursor up to which it has everything. */
