@@ -181,11 +181,13 @@ export class RoomTails {
     mark: Mark,
     read: readonly ConversationEntry[],
   ): readonly ConversationEntry[] | null {
-    const tail = this.#tails.get(room) ?? this.open(room, epoch, mark);
-    if (comparePositions(tail.position, mark.position) < 0) {
+    const behind = this.#tails.get(room);
+    if (behind && comparePositions(behind.position, mark.position) < 0) {
       for (const entry of read) this.offer(room, entry);
       this.flush();
     }
+    // The last follower may have left with one of these entries, and the tail with them.
+    const tail = this.#tails.get(room) ?? this.open(room, epoch, mark);
     if (tail.position === mark.position) return [];
     return this.#between(room, mark.position, tail.position);
   }
