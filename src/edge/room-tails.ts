@@ -38,6 +38,14 @@ export interface Fanout {
 /** Entries that one room keeps for sessions on their way in; past it they ask for another page. */
 const JOIN_BUFFER_ENTRIES = 1_024;
 
+/** What was offered since the last flush. */
+interface Gathered {
+  /** Where the tail stood before. */
+  readonly from: Mark;
+  readonly payloads: Payload[];
+  readonly leavers: UserId[];
+}
+
 interface Joining {
   sessions: number;
   readonly entries: ConversationEntry[];
@@ -50,7 +58,7 @@ export class RoomTails {
   readonly #tails = new Map<RoomId, RoomTail>();
   /** Tails that need a read of their conversation, because something is missing. */
   readonly #dirty = new Set<RoomTail>();
-  readonly #gathered = new Map<RoomTail, { payloads: Payload[]; leavers: UserId[] }>();
+  readonly #gathered = new Map<RoomTail, Gathered>();
   readonly #joining = new Map<RoomId, Joining>();
   /** Rises with every round of beats. */
   round = 0;
@@ -105,19 +113,25 @@ export class RoomTails {
       if (comparePositions(entry.id, tail.position) > 0) this.#dirty.add(tail);
       return;
     }
+    let gathered = this.#gathered.get(tail);
+    if (!gathered) {
+      const from = { position: tail.position, seq: tail.seq };
+      gathered = { from, payloads: [], leavers: [] };
+      this.#gathered.set(tail, gathered);
+    }
     tail.position = entry.id;
     tail.seq = entry.seq;
     tail.movedIn = this.round;
-    let gathered = this.#gathered.get(tail);
-    if (!gathered) {
-      gathered = { payloads: [], leavers: [] };
-      this.#gathered.set(tail, gathered);
-    }
     gathered.payloads.push(entry.payload);
     if (entry.leaver === null) return;
     gathered.leavers.push(entry.leaver);
     // Nothing that follows may reach whoever has left with this entry.
     this.flush();
+  }
+
+  /** Up to where the followers were sent everything: behind the tail while entries are gathered. */
+  publishedTo(tail: RoomTail): Mark {
+    return this.#gathered.get(tail)?.from ?? tail;
   }
 
   /** Publishes what was offered since the last flush: one message a room. */

@@ -180,17 +180,16 @@ export class Subscriptions {
     if (tail && tail.followers.binary + tail.followers.json === 0) this.#context.tails.close(tail);
   }
 
-  /** No longer followed; the client knows, or is told by the caller. Returns the tail it had. */
-  drop(room: RoomId): RoomTail | null {
+  /** No longer followed; the client knows, or is told by the caller. */
+  drop(room: RoomId): void {
     this.#resuming.delete(room);
     this.#waiting.delete(room);
     this.#lagging.delete(room);
-    if (!this.#following.delete(room)) return null;
+    if (!this.#following.delete(room)) return;
     const tail = this.#context.tails.get(room) as RoomTail;
     tail.followers[this.#socket.encoding]--;
     this.#socket.unsubscribe(topicOf(room, this.#socket.encoding));
     this.#closeIfUnused(room);
-    return tail;
   }
 
   dropAll(): void {
@@ -212,9 +211,12 @@ export class Subscriptions {
 
   /** Takes the session off all its rooms; each keeps the cursor up to which it has everything. */
   lag(): void {
+    const { tails } = this.#context;
     for (const room of this.#following) {
-      const tail = this.drop(room);
-      if (tail) this.#lagging.set(room, tailCursor(tail));
+      const tail = tails.get(room) as RoomTail;
+      const { position, seq } = tails.publishedTo(tail);
+      this.drop(room);
+      this.#lagging.set(room, formatCursor(tail.epoch, seq, ...halves(position)));
     }
   }
 
@@ -236,10 +238,6 @@ export class Subscriptions {
     }
     return heads;
   }
-}
-
-function tailCursor({ epoch, seq, position }: RoomTail): Cursor {
-  return formatCursor(epoch, seq, ...halves(position));
 }
 
 /** Where a client stands after an empty page. */
