@@ -106,7 +106,6 @@ export class RoomTails {
 
   /** One entry, from whatever source, in any order and any number of times. */
   offer(room: RoomId, entry: ConversationEntry): void {
-    this.#remember(room, entry);
     const tail = this.#tails.get(room);
     if (!tail) return;
     if (entry.prev !== tail.position) {
@@ -119,6 +118,7 @@ export class RoomTails {
       gathered = { from, payloads: [], leavers: [] };
       this.#gathered.set(tail, gathered);
     }
+    this.#remember(room, entry);
     tail.position = entry.id;
     tail.seq = entry.seq;
     tail.movedIn = this.round;
@@ -163,10 +163,11 @@ export class RoomTails {
   }
 
   #remember(room: RoomId, entry: ConversationEntry): void {
-    const joining = this.#joining.get(room);
-    if (!joining || joining.overflowed) return;
-    joining.entries.push(entry);
-    joining.overflowed = joining.entries.length > JOIN_BUFFER_ENTRIES;
+    const entries = this.#joining.get(room)?.entries;
+    if (!entries) return;
+    entries.push(entry);
+    // Never emptied as a whole: in a storm of joins there is always somebody on the way.
+    if (entries.length >= 2 * JOIN_BUFFER_ENTRIES) entries.splice(0, JOIN_BUFFER_ENTRIES);
   }
 
   /**
@@ -176,7 +177,7 @@ export class RoomTails {
   beginJoin(room: RoomId): void {
     const joining = this.#joining.get(room);
     if (joining) joining.sessions++;
-    else this.#joining.set(room, { sessions: 1, entries: [], overflowed: false });
+    else this.#joining.set(room, { sessions: 1, entries: [] });
   }
 
   endJoin(room: RoomId): void {
