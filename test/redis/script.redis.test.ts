@@ -1,0 +1,120 @@
+/** The binding of Lua files to typed functions, and the headers that keep the two together. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { pipeline } from "../../src/redis/connect.ts";
+import { array, asInteger, asText } from "../../src/redis/replies.ts";
+import { isNoScript, runScripts, Script } from "../../src/redis/script.ts";
+import { Scene } from "../projectors/scene.ts";
+
+const SOURCES = new URL("../../src/", import.meta.url);
+let scene: Scene;
+let dir: string;
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), "millrace-script-"));
+  scene = await Scene.start();
+});
+afterAll(async () => {
+  rmSync(dir, { recursive: true });
+  await scene.stop();
+});
+
+function script(name: string, source: string, keys = ["counter"], args = ["by"]): Script<number> {
+  const file = pathToFileURL(join(dir, name));
+  writeFileSync(file, source);
+  return new Script({ file, keys, args, decode: asInteger });
+}
+const ADD = "#!lua\n--@ keys counter\n--@ args by\nreturn redis.call('INCRBY', KEYS[1], ARGV[1])\n";
+
+describe("script files", () => {
+  const files = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".lua"),
+  );
+
+  it.each(files)("[OP6] %s begins with #!lua, says what it is, and states its keys", (name) => {
+    const source = readFileSync(new URL(name, SOURCES), "utf8");
+    expect(source).toMatch(/^#!lua\n--\[\[\n {2}\S/);
+    expect(source).toMatch(/^--@ keys \S/m);
+    expect(source).toMatch(/Returns?\b|list of/);
+    // A key that is not in KEYS would be refused in a cluster only.
+    expect(source).not.toMatch(/\.p?call\('[A-Z]+',\s*(?:'XINFO',\s*)?'[^']*[{:]/);
+  });
+
+  it("[OP6] are all there", () => {
+    expect(files.length).toBeGreaterThanOrEqual(6);
+  });
+});
+
+describe("script binding", () => {
+  it.each([
+    ["a missing #!lua", ADD.slice(6), ["counter"], ["by"], /#!lua/],
+    ["keys of another name", ADD, ["count"], ["by"], /keys "counter"/],
+    ["arguments in another order", ADD, ["counter"], ["by", "to"], /args "by"/],
+    ["no header at all", "#!lua\nreturn 1\n", ["counter"], ["by"], /keys "undefined"/],
+  ])("[OP6] refuses %s when it is made", (_what, source, keys, args, why) => {
+    expect(() => script("bad.lua", source, keys, args)).toThrow(why);
+  });
+
+  it("[OP6] refuses a call with too few or too many keys or arguments", () => {
+    const add = script("add.lua", ADD);
+    expect(() => add.call([], [1])).toThrow(/0 keys/);
+    expect(() => add.call(["a", "b"], [1])).toThrow(/2 keys/);
+    expect(() => add.call(["a"], [])).toThrow(/0 arguments/);
+    expect(() => add.call(["a"], [1, 2])).toThrow(/2 arguments/);
+  });
+
+  it("[OP6] takes any number past a last name with dots, but none too few", () => {
+    const source = "#!lua\n--@ keys a ...rest\n--@ args\nreturn #KEYS\n";
+    const count = script("rest.lua", source, ["a", "...rest"], []);
+    expect(() => count.call([], [])).toThrow(/0 keys/);
+    expect(count.call(["a"], []).keys).toHaveLength(1);
+    expect(count.call(["a", "b", "c"], []).keys).toHaveLength(3);
+  });
+});
+
+describe("running scripts", () => {
+  it("[OP7] sends a script again to a server that forgot it, and runs it once", async () => {
+    const add = script("add.lua", ADD);
+    await scene.redis.del("n");
+    expect(await add.run(scene.redis, ["n"], [1])).toBe(1);
+    await scene.redis.script("FLUSH");
+    expect(await add.run(scene.redis, ["n"], [1])).toBe(2);
+    expect(await scene.redis.get("n")).toBe("2");
+  });
+
+  it("[OP7] of a pipeline sends again only those that were not known", async () => {
+    const known = script("add.lua", ADD);
+    await known.run(scene.redis, ["n"], [0]);
+    await scene.redis.del("n");
+    const strange = script("strange.lua", `${ADD}-- ${Math.random()}\n`);
+    const calls = [known.call(["n"], [1]), strange.call(["n"], [10]), known.call(["n"], [100])];
+    // The one that was refused runs last: scripts of one pipeline have no order.
+    expect(await runScripts(scene.redis, calls)).toEqual([1, 111, 101]);
+  });
+
+  it("[OP7] gives a refusal in its place and the other answers beside it", async () => {
+    const add = script("add.lua", ADD);
+    await scene.redis.set("word", "x");
+    await scene.redis.del("n");
+    const [bad, good] = await runScripts(scene.redis, [
+      add.call(["word"], [1]),
+      add.call(["n"], [5]),
+    ]);
+    expect(bad).toBeInstanceOf(Error);
+    expect(good).toBe(5);
+    await expect(add.run(scene.redis, ["word"], [1])).rejects.toThrow(/integer/);
+  });
+
+  it("[OP7] tells an unknown script from other refusals", async () => {
+    const [unknown] = await pipeline(scene.redis, [["EVALSHA", "0".repeat(40), 0]]);
+    expect(isNoScript(unknown)).toBe(true);
+    const [wrong] = await pipeline(scene.redis, [["INCRBY", "word", 1]]);
+    expect(isNoScript(wrong)).toBe(false);
+    const [text] = await pipeline(scene.redis, [["CONFIG", "GET", "maxmemory"]]);
+    expect(array(text).map(asText)).toEqual(["maxmemory", "0"]);
+  });
+});
