@@ -62,6 +62,7 @@ export class Pump {
   #busy = false;
   #flying = false;
   #flushScheduled = false;
+  #waking = false;
   #downSinceMs: number | null = null;
   #source: TailSource;
 
@@ -69,7 +70,7 @@ export class Pump {
     this.#o = options;
     this.#source = options.sources.direct;
     options.ingest.onWork = () => this.#scheduleFlush();
-    options.tails.onOpen = () => this.#roomOpened();
+    options.tails.onWanted = () => this.#wake();
     options.hot.on("close", () => {
       this.#downSinceMs ??= monotonicMs();
     });
@@ -90,6 +91,7 @@ export class Pump {
     const { lifecycle } = this.#o;
     while (!lifecycle.stopping) {
       this.#chooseSource();
+      await this.#readDirty();
       const restMs = this.#pace.restMs(monotonicMs());
       this.#busy = restMs > 0;
       if (this.#busy) {
@@ -100,7 +102,6 @@ export class Pump {
         const positions = this.#source.positions();
         this.#take(await this.#o.blocking.read(positions, READ_COUNT, BLOCK_MS));
       }
-      await this.#readDirty();
     }
   }
 
@@ -114,15 +115,12 @@ export class Pump {
     for (const tail of tails.all()) tails.markDirty(tail);
   }
 
-  /** A room opened while blocked on the others would not be heard of until something else rings. */
-  #roomOpened(): void {
-    if (
-      this.#busy ||
-      (this.#source.name === "bell" && this.#o.tails.size > this.#o.directRoomsMax)
-    ) {
-      return;
-    }
+  /** A blocking read does not know of a room that was opened since, nor that one has to be read. */
+  #wake(): void {
+    if (this.#busy || this.#waking) return;
+    this.#waking = true;
     setImmediate(() => {
+      this.#waking = false;
       this.#o.blocking.interrupt(this.#o.redis).catch((error: unknown) => {
         this.#o.log.debug({ err: error }, "the blocking read could not be interrupted");
       });
@@ -227,6 +225,7 @@ export class Pump {
     before: string,
     streams: ReadonlyMap<string, readonly StreamEntry[]>,
   ): void {
+    if (this.#o.tails.get(tail.room) !== tail) return;
     const read = streams.get(tail.conversationKey)?.length ?? 0;
     if (read > 0 && tail.position === before) this.#o.onBroken(tail);
     else if (read >= READ_COUNT) this.#o.tails.markDirty(tail);

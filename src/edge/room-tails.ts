@@ -62,8 +62,8 @@ export class RoomTails {
   readonly #joining = new Map<RoomId, Joining>();
   /** Rises with every round of beats. */
   round = 0;
-  /** Called when a room is opened: a reader may have to be told of it. */
-  onOpen: (tail: RoomTail) => void = () => {};
+  /** Called when somebody waits for a room to be read: the reader may have to be woken. */
+  onWanted: () => void = () => {};
 
   constructor(keys: Keys, fanout: Fanout) {
     this.#keys = keys;
@@ -80,6 +80,10 @@ export class RoomTails {
     return this.#tails.values();
   }
 
+  /**
+   * To be read once in any case: what came since `mark` may have been heard of,
+   * and passed over, while nobody followed the room.
+   */
   open(room: RoomId, epoch: Epoch, mark: Mark): RoomTail {
     const partition = this.#keys.partitionOf(room);
     const conversationKey = this.#keys.conversation(partition, room);
@@ -94,7 +98,7 @@ export class RoomTails {
       movedIn: this.round,
     };
     this.#tails.set(room, tail);
-    this.onOpen(tail);
+    this.#want(tail);
     return tail;
   }
 
@@ -143,8 +147,14 @@ export class RoomTails {
     }
   }
 
+  /** Does nothing for a tail that was closed meanwhile. */
   markDirty(tail: RoomTail): void {
+    if (this.#tails.get(tail.room) === tail) this.#dirty.add(tail);
+  }
+
+  #want(tail: RoomTail): void {
     this.#dirty.add(tail);
+    this.onWanted();
   }
 
   /** Rooms to read, `most` at a time; they count as clean from here on. */
@@ -188,7 +198,8 @@ export class RoomTails {
   /**
    * Brings a session that has everything up to `mark` to the tail's position:
    * the entries between, oldest first, or null where they are not at hand. Opens
-   * the tail if there is none, and moves one that is behind the mark.
+   * the tail if there is none, and moves one that is behind the mark. One that
+   * stays behind is read soon: who was served by a faster edge before is ahead.
    */
   bridge(
     room: RoomId,
@@ -204,6 +215,10 @@ export class RoomTails {
     // The last follower may have left with one of these entries, and the tail with them.
     const tail = this.#tails.get(room) ?? this.open(room, epoch, mark);
     if (tail.position === mark.position) return [];
+    if (comparePositions(tail.position, mark.position) < 0) {
+      this.#want(tail);
+      return null;
+    }
     return this.#between(room, mark.position, tail.position);
   }
 
