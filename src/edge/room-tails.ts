@@ -35,7 +35,10 @@ export interface Fanout {
   left(room: RoomId, user: UserId): void;
 }
 
-/** Entries that one room keeps for sessions on their way in; past it they ask for another page. */
+/**
+ * Newest entries that one room keeps for sessions on their way in, at least; at
+ * most twice as many. Who was away for longer asks for another page.
+ */
 const JOIN_BUFFER_ENTRIES = 1_024;
 
 /** What was offered since the last flush. */
@@ -48,8 +51,8 @@ interface Gathered {
 
 interface Joining {
   sessions: number;
+  /** What the tail went over since the first of them, in order. */
   readonly entries: ConversationEntry[];
-  overflowed: boolean;
 }
 
 export class RoomTails {
