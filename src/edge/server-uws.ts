@@ -12,6 +12,7 @@
  */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createServer, type AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import type * as UwsPackage from "uWebSockets.js";
 
@@ -54,8 +55,8 @@ interface PerSocket {
   socket: GuardedSocket | null;
 }
 
-/** Without it a second process could bind the same port and take half of the connections. */
-const LIBUS_LISTEN_EXCLUSIVE_PORT = 1;
+/** The default options of `listen`: SO_REUSEADDR and SO_REUSEPORT. */
+const LIBUS_LISTEN_DEFAULT = 0;
 
 const require = createRequire(import.meta.url);
 
@@ -75,6 +76,20 @@ function binaryPath(): string {
   throw new Error(
     `uWebSockets.js has no binary for ${process.platform} ${process.arch} on Node ${process.version}`,
   );
+}
+
+/** `port`, or a free one for 0. Rejects when it is taken or the address is not one of this machine. */
+function freePort(host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", (error) => {
+      reject(new Error(`cannot listen on ${host}:${port}: ${error.message}`, { cause: error }));
+    });
+    probe.listen(port, host, () => {
+      const bound = (probe.address() as AddressInfo).port;
+      probe.close(() => resolve(bound));
+    });
+  });
 }
 
 class UwsServer implements SocketServer {
@@ -100,12 +115,18 @@ class UwsServer implements SocketServer {
     this.#app.any("/*", (response, request) => this.#http.handle(response, request));
   }
 
-  listen(host: string, port: number): Promise<number> {
+  /**
+   * A plain server takes the port first. uWebSockets.js alone would share it with
+   * a process that listens there already; told to be exclusive, or to choose a
+   * port itself, it leaves out SO_REUSEADDR, and an edge that was killed could
+   * not come back for the minute that its connections stand in TIME_WAIT.
+   */
+  async listen(host: string, port: number): Promise<number> {
+    const free = await freePort(host, port);
     return new Promise((resolve, reject) => {
-      this.#untyped.listen(host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, (bound) => {
+      this.#untyped.listen(host, free, LIBUS_LISTEN_DEFAULT, (bound) => {
         if (bound === false) {
-          const reasons = "the port is taken, or the address is not one of this machine";
-          reject(new Error(`cannot listen on ${host}:${port}: ${reasons}`));
+          reject(new Error(`cannot listen on ${host}:${free}`));
           return;
         }
         this.#listening = bound as ListenSocket;
