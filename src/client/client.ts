@@ -12,7 +12,7 @@ import { parseAddress } from "./address.ts";
 import { Agenda, systemClock, type Clock } from "./agenda.ts";
 import { ClientError, mayIgnore } from "./client-error.ts";
 import { Connection, type ConnectionState } from "./connection.ts";
-import { Device, memoryDevice, randomId, type DeviceStore } from "./device.ts";
+import { Device, memoryDevice, type DeviceStore } from "./device.ts";
 import { Emitter } from "./emitter.ts";
 import { Http, type Fetch } from "./http.ts";
 import { Outbox, type CommandDraft, type Outcome, type OutboxItem } from "./outbox.ts";
@@ -168,14 +168,13 @@ export class ChatClient {
     return this.#followable(id).room;
   }
 
-  /** Resolves when the room exists. Without `room` it gets an id that nobody has. */
+  /** Resolves when the room exists. Without `room` the server makes up an id. */
   async createRoom(options: {
     readonly room?: string;
     readonly kind: "public" | "private";
     readonly name: string;
   }): Promise<Room> {
-    // Chosen here, so that a copy of the command makes the same room.
-    const room = (options.room ?? `r${randomId(this.#random)}`) as RoomId;
+    const room = (options.room ?? null) as RoomId | null;
     const { kind, name } = options;
     const outcome = await this.#submit({ type: "create", room, kind, name });
     return this.room(outcome.room);

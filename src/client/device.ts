@@ -81,10 +81,10 @@ export class Device {
 }
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
-/** 20 of 36 letters are about 103 bits: no two will ever be equal. Names, not secrets. */
+/** 20 of 36 letters are about 103 bits: no two will ever be equal. A name, no secret. */
 const ID_CHARS = 20;
 
-export function randomId(random: () => number): string {
+function randomId(random: () => number): string {
   const letters = Array.from(
     { length: ID_CHARS },
     () => ALPHABET[Math.floor(random() * ALPHABET.length)],

@@ -32,14 +32,14 @@ export interface HistoryPage {
   readonly epoch: Epoch;
   /** Seq of the newest entry of the room. */
   readonly head: Seq;
-  /** There is more in the direction that was asked for. */
+  /** There are older entries than these. Newer ones there are if the last is not `head`. */
   readonly more: boolean;
   readonly entries: readonly Entry[];
 }
 
-/** Entries next to a seq, itself not included; at most LIMITS.pageEntries. */
+/** The entries next to a seq, itself not included, or the newest; at most LIMITS.pageEntries. */
 export type HistoryQuery =
-  | { readonly before: Seq; readonly after?: never; readonly limit?: number }
+  | { readonly before?: Seq; readonly after?: never; readonly limit?: number }
   | { readonly after: Seq; readonly before?: never; readonly limit?: number };
 
 export interface RoomInfo {

@@ -107,7 +107,7 @@ export class Room {
   }
 
   /** A page of older (or missed) entries; it does not become part of `entries`. */
-  history(query: HistoryQuery): Promise<HistoryPage> {
+  history(query: HistoryQuery = {}): Promise<HistoryPage> {
     return this.#host.history(this.id, query);
   }
   info(): Promise<RoomInfo> {

@@ -89,10 +89,6 @@ export class Subscription {
   #epoch: Epoch | null = null;
   /** The newest seq that the server has spoken of. */
   #head = 0;
-  /** Requests on this connection that were not answered yet. */
-  #unanswered = 0;
-  /** Answers on their way to a subscription that was ended meanwhile. */
-  #answersToIgnore = 0;
   #waiters: { resolve: () => void; reject: (error: ClientError) => void }[] = [];
 
   constructor(room: RoomId, host: SubscriptionHost) {
@@ -145,7 +141,6 @@ export class Subscription {
   unfollow(): void {
     const { name } = this.#state;
     if (name === "idle") return;
-    this.#answersToIgnore = this.#unanswered;
     if (name !== "ended" && name !== "waiting") this.#host.unsubscribe(this.room);
     this.#become({ name: "idle" });
     this.#settleWaiters(new ClientError("closed", "the room was unfollowed"));
@@ -157,8 +152,6 @@ export class Subscription {
 
   /** `refetch`: the server says that cursors mean nothing any more. */
   disconnected(next: "resume" | "refetch"): void {
-    this.#unanswered = 0;
-    this.#answersToIgnore = 0;
     if (!this.followed) return;
     if (next === "refetch") this.#timeline.forgetCursor();
     if (this.#state.name !== "waiting") this.#become({ name: "waiting" });
@@ -171,32 +164,38 @@ export class Subscription {
 
   /** Called when the request is really sent. */
   request(): ResumeRequest {
-    this.#unanswered += 1;
     const { cursor } = this.#timeline;
     // A first page is as large as was asked for; whoever catches up takes whole pages.
     const limit = cursor === null ? this.#pageEntries : LIMITS.pageEntries;
     return { room: this.room, cursor, limit };
   }
 
+  /**
+   * A page: the answer to our request, or, while live, what the server held back
+   * because this connection read too slowly.
+   */
   resumed(frame: ServerFrameOf<"resumed">): void {
-    if (this.#unanswered > 0) this.#unanswered -= 1;
-    if (this.#answersToIgnore > 0) {
-      this.#answersToIgnore -= 1;
-      return;
-    }
-    if (this.#state.name !== "resuming") return;
+    const { name } = this.#state;
+    if (name !== "resuming" && name !== "live") return;
     if (frame.status === "refused") return this.#end("forbidden");
     if (frame.status === "reset" && this.#wrongOrigin(frame.epoch)) return this.#resume();
+    // The answer to a request from before the room was unfollowed and followed again.
+    const stale = frame.status === "snapshot" && this.#timeline.cursor !== null;
+    if (stale) return this.received(frame.entries);
     this.#epoch = frame.epoch;
     this.#originEpoch = null;
     this.#head = frame.head;
     if (frame.status !== "ok") this.#startOver(frame);
     if (!this.#appendAll(frame.entries, false)) return this.#pause();
-    if (this.#state.name !== "resuming") return;
+    if (!this.followed) return;
     if (frame.more && frame.entries.length > 0) return this.#resume();
-    this.#timeline.settleAt(frame.head);
+    this.#caughtUp(frame.head);
+  }
+
+  #caughtUp(head: Seq): void {
+    this.#timeline.settleAt(head);
     this.#backoff.succeeded(this.#host.clock.now());
-    this.#become({ name: "live" });
+    if (this.#state.name !== "live") this.#become({ name: "live" });
     this.#settleWaiters(null);
     this.#checkHead();
   }
