@@ -100,9 +100,3 @@ export async function pipeline(
     throw error;
   });
 }
-
-/** Drops the link and whatever is still under way on it, then connects anew. */
-export async function reconnect(redis: Redis): Promise<void> {
-  redis.disconnect();
-  await redis.connect();
-}
