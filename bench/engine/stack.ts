@@ -1,0 +1,127 @@
+/** The engine under test: a Redis of its own and roles from dist, each a process, as users run them. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { findRedisBinary, startRedisProcess } from "../../src/cli/redis-process.ts";
+import { launchRole, type RoleProcess } from "../../src/cli/role-process.ts";
+import { childEnvironment, readConfig, type Config } from "../../src/config.ts";
+import { createLog } from "../../src/ops/log.ts";
+import { connectForCommands, type Redis } from "../../src/redis/connect.ts";
+import type { Target } from "../load/plan.ts";
+import type { Watched } from "./process-usage.ts";
+
+export const PARTITIONS = 16;
+/** Run from the root of the repository, as `npm run bench` does. */
+const ENTRY = resolve("dist/main.js");
+const AUDIENCE = "bench";
+const SECRET = "only-for-benchmarks-only-for-benchmarks";
+const STOP_MS = 20_000;
+
+export interface StackOptions {
+  readonly edges: number;
+  readonly projectors: number;
+  readonly settings?: Partial<Config>;
+  readonly say: (text: string) => void;
+}
+
+/** `await using stack = …` is not in Node 20: callers end it with `stop` in a `finally`. */
+export class Stack {
+  /** For questions about the server and, before a run, for filling the log. */
+  readonly redis: Redis;
+  readonly #redisPid: number;
+  readonly #edges: RoleProcess[] = [];
+  readonly #projectors: RoleProcess[] = [];
+  readonly #environment: NodeJS.ProcessEnv;
+  readonly #say: (text: string) => void;
+  readonly #cleanUp: () => Promise<void>;
+
+  private constructor(parts: {
+    redis: Redis;
+    redisPid: number;
+    environment: NodeJS.ProcessEnv;
+    say: (text: string) => void;
+    cleanUp: () => Promise<void>;
+  }) {
+    this.redis = parts.redis;
+    this.#redisPid = parts.redisPid;
+    this.#environment = parts.environment;
+    this.#say = parts.say;
+    this.#cleanUp = parts.cleanUp;
+  }
+
+  static async start(options: StackOptions): Promise<Stack> {
+    const { edges, projectors, settings, say } = options;
+    const binary = await findRedisBinary();
+    if (binary === null) throw new Error("there is no redis-server to run");
+    const dir = await mkdtemp(join(tmpdir(), "millrace-bench-"));
+    const server = await startRedisProcess({
+      binary,
+      dir,
+      socket: join(dir, "redis.sock"),
+      ack: "disk",
+    });
+    const log = createLog({ level: "warn", format: "pretty", name: "bench" });
+    const redis = await connectForCommands({ url: server.url, name: "bench", log });
+    const environment = childEnvironment({
+      ...readConfig("edge", {}, {}),
+      redisUrl: server.url,
+      port: 0,
+      partitions: PARTITIONS,
+      ack: "disk",
+      transport: "uws",
+      authSecret: SECRET,
+      authAudience: AUDIENCE,
+      logLevel: "warn",
+      logFormat: "json",
+      ...settings,
+    });
+    const cleanUp = async (): Promise<void> => {
+      redis.disconnect();
+      await server.stop(STOP_MS);
+      await rm(dir, { recursive: true, force: true });
+    };
+    const stack = new Stack({ redis, redisPid: server.pid, environment, say, cleanUp });
+    try {
+      for (let i = 0; i < edges; i++) await stack.addEdge();
+      for (let i = 0; i < projectors; i++) await stack.addProjector();
+    } catch (error) {
+      await stack.stop();
+      throw error;
+    }
+    return stack;
+  }
+
+  get target(): Target {
+    const addresses = this.#edges.map(({ address }) => address as string);
+    return { kind: "engine", addresses, secret: SECRET, audience: AUDIENCE };
+  }
+
+  get watched(): readonly Watched[] {
+    return [
+      { name: "redis", pid: this.#redisPid },
+      ...this.#edges.map(({ pid }, i) => ({ name: `edge ${i + 1}`, pid })),
+      ...this.#projectors.map(({ pid }, i) => ({ name: `projector ${i + 1}`, pid })),
+    ];
+  }
+
+  async addEdge(): Promise<void> {
+    this.#edges.push(await this.#launch("edge"));
+  }
+  async addProjector(): Promise<void> {
+    this.#projectors.push(await this.#launch("projector"));
+  }
+
+  #launch(role: "edge" | "projector"): Promise<RoleProcess> {
+    const environment = this.#environment;
+    const onLine = (line: string): void => this.#say(`${role}: ${line}`);
+    const { signal } = new AbortController();
+    return launchRole({ role, entry: ENTRY, environment, onLine, signal });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#edges.map((edge) => edge.stop(STOP_MS)));
+    await Promise.all(this.#projectors.map((projector) => projector.stop(STOP_MS)));
+    await this.#cleanUp();
+  }
+}
