@@ -22,8 +22,7 @@ export function publishEntries(
   payloads: readonly Payload[],
 ): number {
   let published = 0;
-  for (const page of pagesOf(payloads)) {
-    const frame = joinEntries(tail.room, page);
+  for (const frame of framesOf(tail.room, payloads)) {
     published += frame.length;
     if (tail.followers.binary > 0) server.publish(topicOf(tail.room, "binary"), frame);
     if (tail.followers.json > 0) {
@@ -33,7 +32,11 @@ export function publishEntries(
   return published;
 }
 
-/** In order, each within the bounds of one frame. */
+/** `entries` frames, binary, in order, each within its bounds; none for no payloads. */
+export function* framesOf(room: RoomId, payloads: readonly Payload[]): Generator<Uint8Array> {
+  for (const page of pagesOf(payloads)) if (page.length > 0) yield joinEntries(room, page);
+}
+
 function* pagesOf(payloads: readonly Payload[]): Generator<readonly Payload[]> {
   let start = 0;
   let bytes = 0;

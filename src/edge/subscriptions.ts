@@ -1,14 +1,18 @@
 /**
  * The rooms of one session.
  *
- *            resume                last page sent
- *   (none) ─────────▶ resuming ───────────────────▶ following
- *                        ▲  │ more: the client asks     │
- *                        │  ▼ again                     │ buffer full
- *                        │ (none)                       ▼
- *                        └──────────drained────────── lagging (a cursor)
+ *            resume                    last page sent
+ *   (none) ─────────▶ waiting, reading ──────────────▶ following
+ *     ▲               │  ▲          │                     │
+ *     └───────────────┼──┼──────────┘                     │ buffer full
+ *      more: the      │  │ drained                        │
+ *      client asks    ▼  │                                │
+ *      again         lagging (a cursor) ◀─────────────────┘
+ *
+ * A page that the client asked for is a `resumed` frame. A room that lagged stays
+ * followed for the client, so it is caught up with `entries`, page after page.
  */
-import { joinResumed, transcodeToJson, type Encoded } from "../protocol/codec.ts";
+import { joinResumed, transcodeToJson } from "../protocol/codec.ts";
 import { formatCursor, parseCursor, type Cursor } from "../protocol/cursor.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { ResumeStatus, ServerFrame } from "../protocol/frames.ts";
@@ -17,8 +21,8 @@ import { LIMITS } from "../protocol/limits.ts";
 import { halves, type Position } from "../redis/position.ts";
 import type { ConversationEntry } from "../streams/conversation.ts";
 import type { EdgeContext } from "./context.ts";
-import { topicOf } from "./fanout.ts";
-import type { Refused, ResumePoint } from "./room-reader.ts";
+import { framesOf, topicOf } from "./fanout.ts";
+import type { ResumePoint } from "./room-reader.ts";
 import type { Mark, RoomTail } from "./room-tails.ts";
 import type { Socket } from "./socket-port.ts";
 
@@ -33,6 +37,8 @@ export interface ResumeRequest {
   readonly cursor: Cursor | null;
   readonly limit: number;
 }
+/** `catchUp`: nobody asked, the room lagged. */
+type Request = ResumeRequest & { readonly catchUp: boolean };
 
 export class Subscriptions {
   readonly #context: EdgeContext;
@@ -41,9 +47,11 @@ export class Subscriptions {
   readonly #send: (frame: ServerFrame) => void;
   readonly #following = new Set<RoomId>();
   /** Reads under way, each with the request that alone may finish it. */
-  readonly #resuming = new Map<RoomId, ResumeRequest>();
-  readonly #waiting = new Map<RoomId, ResumeRequest>();
-  readonly #lagging = new Map<RoomId, Cursor | null>();
+  readonly #reading = new Map<RoomId, Request>();
+  readonly #waiting = new Map<RoomId, Request>();
+  readonly #lagging = new Map<RoomId, Request>();
+  /** Reads under way, those included whose answer nobody wants any more. */
+  #reads = 0;
 
   constructor(options: {
     context: EdgeContext;
@@ -67,7 +75,7 @@ export class Subscriptions {
   }
 
   get #size(): number {
-    const reading = this.#resuming.size + this.#waiting.size;
+    const reading = this.#reading.size + this.#waiting.size;
     return this.#following.size + reading + this.#lagging.size;
   }
 
@@ -79,28 +87,47 @@ export class Subscriptions {
       this.#end(room, "invalid");
     } else if (this.#size >= LIMITS.roomsPerConnection) {
       this.#end(room, "tooManyRooms");
-    } else if (this.lagging || this.#socket.bufferedBytes() > LAGGING_BYTES) {
-      this.#lagging.set(room, cursor);
     } else {
-      this.#waiting.set(room, request);
+      this.#enqueue({ ...request, catchUp: false });
+    }
+  }
+
+  #enqueue(request: Request): void {
+    if (this.lagging) {
+      this.#lagging.set(request.room, request);
+    } else {
+      this.#waiting.set(request.room, request);
       this.#readNext();
     }
   }
 
   #readNext(): void {
     for (const [room, request] of this.#waiting) {
-      if (this.#resuming.size >= READS_AT_ONCE) return;
+      if (this.#reads >= READS_AT_ONCE) return;
       this.#waiting.delete(room);
-      this.#resuming.set(room, request);
-      this.#read(request)
-        .catch((error: unknown) => {
-          this.#context.log.debug({ err: error, room }, "resume failed");
-          if (this.#resuming.get(room) !== request) return;
-          this.#resuming.delete(room);
-          this.#end(room, "unavailable");
-        })
-        .finally(() => this.#readNext());
+      // `drained` follows, because there is something to drain.
+      if (this.#socket.bufferedBytes() > LAGGING_BYTES) this.#lagging.set(room, request);
+      else void this.#serve(request);
     }
+  }
+
+  /** Never rejects. */
+  async #serve(request: Request): Promise<void> {
+    const { room } = request;
+    const { tails, log } = this.#context;
+    this.#reads++;
+    this.#reading.set(room, request);
+    tails.beginJoin(room);
+    try {
+      await this.#read(request);
+    } catch (error) {
+      log.debug({ err: error, room }, "a room could not be read");
+      if (this.#reading.get(room) === request) this.#end(room, "unavailable");
+    }
+    tails.endJoin(room);
+    if (this.#reading.get(room) === request) this.#reading.delete(room);
+    this.#reads--;
+    this.#readNext();
   }
 
   /** Tells the client that the room is no longer followed. */
@@ -108,63 +135,85 @@ export class Subscriptions {
     this.#send({ type: "unsubscribed", room, code });
   }
 
-  async #read(request: ResumeRequest): Promise<void> {
+  async #read(request: Request): Promise<void> {
     const { room, cursor, limit } = request;
-    const { tails, reader } = this.#context;
-    tails.beginJoin(room);
-    try {
-      const parts = cursor === null ? null : parseCursor(cursor);
-      const point = await reader.resume(this.#user, room, parts, limit);
-      if (this.#resuming.get(room) !== request) return;
-      this.#resuming.delete(room);
-      if ("refused" in point) this.#refuse(room);
-      else this.#answer(room, point, parts && { position: parts.id as Position, seq: parts.seq });
-    } finally {
-      tails.endJoin(room);
-    }
+    const parts = cursor === null ? null : parseCursor(cursor);
+    const point = await this.#context.reader.resume(this.#user, room, parts, limit);
+    if (this.#reading.get(room) !== request) return;
+    if ("refused" in point) this.#refuse(request);
+    else if (request.catchUp && point.status !== "ok") this.#end(room, "unavailable");
+    else this.#answer(request, point, parts && { position: parts.id as Position, seq: parts.seq });
   }
 
-  #refuse(room: RoomId): void {
+  #refuse({ room, catchUp }: Request): void {
     const nothing = { epoch: 0 as Epoch, head: 0 as Seq, more: false, entries: [] };
-    this.#send({ type: "resumed", room, status: "refused", ...nothing });
+    if (catchUp) this.#end(room, "forbidden");
+    else this.#send({ type: "resumed", room, status: "refused", ...nothing });
   }
 
   /** `from` is where the client stands, unless the page starts it anew. */
-  #answer(room: RoomId, point: Exclude<ResumePoint, Refused>, from: Mark | null): void {
+  #answer(request: Request, point: ResumePoint, from: Mark | null): void {
+    const { room } = request;
     const page = cutPage(point);
     const last = page.at(-1);
     const end = last ? { position: last.id, seq: last.seq } : startOf(point, from);
-    if (end.seq < point.head) {
-      this.#sendPage(room, point, page, { head: point.head, more: true });
-      return;
-    }
-    const bridge = this.#context.tails.bridge(room, point.epoch, end, page);
+    const isLast = end.seq >= point.head;
+    const bridge = isLast ? this.#context.tails.bridge(room, point.epoch, end, page) : null;
     if (bridge === null) {
-      this.#sendPage(room, point, page, { head: point.head, more: true });
+      if (!last && !isLast) this.#end(room, "unavailable");
+      else this.#continue(request, point, page, end);
       return;
     }
     const departure = bridge.findIndex(({ leaver }) => leaver === this.#user);
-    if (departure >= 0) {
-      const until = [...page, ...bridge.slice(0, departure + 1)];
-      this.#sendPage(room, point, until, { head: until.at(-1)?.seq ?? point.head, more: false });
+    this.#sendPage(request, point, page, { head: end.seq, more: false });
+    this.#sendEntries(room, departure < 0 ? bridge : bridge.slice(0, departure + 1));
+    if (departure < 0) {
+      this.#follow(room);
+    } else {
       this.#closeIfUnused(room);
       this.#end(room, "forbidden");
+    }
+  }
+
+  /** There is more to be read, or the tail cannot be reached from here yet. */
+  #continue(
+    request: Request,
+    point: ResumePoint,
+    page: readonly ConversationEntry[],
+    { position, seq }: Mark,
+  ): void {
+    // A client that stands at the head takes an empty page for the last one: it waits, we read again.
+    if (page.length === 0) {
+      this.#enqueue({ ...request });
       return;
     }
-    const whole = [...page, ...bridge];
-    this.#sendPage(room, point, whole, { head: whole.at(-1)?.seq ?? end.seq, more: false });
-    this.#follow(room);
+    this.#sendPage(request, point, page, { head: point.head, more: true });
+    if (!request.catchUp) return;
+    const cursor = formatCursor(point.epoch, seq, ...halves(position));
+    this.#enqueue({ ...request, cursor });
   }
 
   #sendPage(
-    room: RoomId,
+    { room, catchUp }: Request,
     point: ResumePoint,
     entries: readonly ConversationEntry[],
     { head, more }: { head: Seq; more: boolean },
   ): void {
+    if (catchUp) {
+      this.#sendEntries(room, entries);
+      return;
+    }
     const status = point.status as ResumeStatus;
     const payloads = entries.map(({ payload }) => payload);
-    const frame: Encoded = joinResumed({ room, status, epoch: point.epoch, head, more }, payloads);
+    this.#sendBinary(joinResumed({ room, status, epoch: point.epoch, head, more }, payloads));
+  }
+
+  #sendEntries(room: RoomId, entries: readonly ConversationEntry[]): void {
+    const payloads = entries.map(({ payload }) => payload);
+    for (const frame of framesOf(room, payloads)) this.#sendBinary(frame);
+  }
+
+  #sendBinary(frame: Uint8Array): void {
     this.#socket.send(this.#socket.encoding === "json" ? transcodeToJson(frame) : frame);
   }
 
@@ -182,7 +231,7 @@ export class Subscriptions {
 
   /** No longer followed; the client knows, or is told by the caller. */
   drop(room: RoomId): void {
-    this.#resuming.delete(room);
+    this.#reading.delete(room);
     this.#waiting.delete(room);
     this.#lagging.delete(room);
     if (!this.#following.delete(room)) return;
@@ -193,7 +242,7 @@ export class Subscriptions {
   }
 
   dropAll(): void {
-    this.#resuming.clear();
+    this.#reading.clear();
     this.#waiting.clear();
     this.#lagging.clear();
     for (const room of this.#following) this.drop(room);
@@ -216,17 +265,16 @@ export class Subscriptions {
       const tail = tails.get(room) as RoomTail;
       const { position, seq } = tails.publishedTo(tail);
       this.drop(room);
-      this.#lagging.set(room, formatCursor(tail.epoch, seq, ...halves(position)));
+      const cursor = formatCursor(tail.epoch, seq, ...halves(position));
+      this.#lagging.set(room, { room, cursor, limit: LIMITS.pageEntries, catchUp: true });
     }
   }
 
   /** The buffer has room again: catches up from the streams, room by room. */
   catchUp(): void {
-    const waiting = [...this.#lagging];
+    const requests = [...this.#lagging.values()];
     this.#lagging.clear();
-    for (const [room, cursor] of waiting) {
-      this.resume({ room, cursor, limit: LIMITS.pageEntries });
-    }
+    for (const request of requests) this.#enqueue(request);
   }
 
   /** Followed rooms that moved since a round of beats, with their heads. */
