@@ -90,18 +90,29 @@ export class Pump {
   async #run(): Promise<void> {
     const { lifecycle } = this.#o;
     while (!lifecycle.stopping) {
-      this.#chooseSource();
-      await this.#readDirty();
-      const restMs = this.#pace.restMs(monotonicMs());
-      this.#busy = restMs > 0;
-      if (this.#busy) {
-        await lifecycle.sleep(restMs);
-        await this.#tick();
-      } else {
-        if (this.#o.ingest.hasWork) this.#scheduleFlush();
-        const positions = this.#source.positions();
-        this.#take(await this.#o.blocking.read(positions, READ_COUNT, BLOCK_MS));
+      try {
+        await this.#round();
+      } catch (error) {
+        this.#busy = false;
+        // The lifecycle's pauses grow, and whoever follows a room would wait for one when Redis is back.
+        if (this.#o.hot.status === "ready") throw error;
+        await lifecycle.sleep(RETRY_MS);
       }
+    }
+  }
+
+  async #round(): Promise<void> {
+    this.#chooseSource();
+    await this.#readDirty();
+    const restMs = this.#pace.restMs(monotonicMs());
+    this.#busy = restMs > 0;
+    if (this.#busy) {
+      await this.#o.lifecycle.sleep(restMs);
+      await this.#tick();
+    } else {
+      if (this.#o.ingest.hasWork) this.#scheduleFlush();
+      const positions = this.#source.positions();
+      this.#take(await this.#o.blocking.read(positions, READ_COUNT, BLOCK_MS));
     }
   }
 
