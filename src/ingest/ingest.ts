@@ -159,7 +159,7 @@ export class Ingest {
 
   /** Redis is known to be away: whoever waits is told at once. */
   giveUpAll(): void {
-    for (const lane of [...this.#ready]) this.#giveUp(lane, "unavailable");
+    for (const lane of this.#ready) this.#giveUp(lane, "unavailable");
   }
 }
 
