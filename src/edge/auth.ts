@@ -19,7 +19,7 @@ export interface AuthConfig {
 }
 export interface Identity {
   readonly user: UserId;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, with the tolerance for other clocks. */
   readonly expiresAt: number;
 }
 
@@ -87,8 +87,9 @@ export class Authenticator {
         ? jwtVerify(token, key, options)
         : jwtVerify(token, key, options));
       const { sub, exp } = payload;
-      if (sub === undefined || exp === undefined || !USER_ID.test(sub)) return null;
-      return { user: sub as UserId, expiresAt: exp * 1000 };
+      // The library's types promise a text, but it lets any JSON value pass.
+      if (typeof sub !== "string" || exp === undefined || !USER_ID.test(sub)) return null;
+      return { user: sub as UserId, expiresAt: (exp + CLOCK_TOLERANCE_SEC) * 1_000 };
     } catch {
       // Every way in which a token can be wrong gets the same answer.
       return null;
