@@ -171,7 +171,11 @@ export class RoomReader {
   }
 
   #command(command: readonly RedisArg[]): Promise<unknown> {
-    return this.#enqueue(command.join(" "), { command, unknown: command });
+    const name = command.join(" ");
+    // Behind the pages that were asked for since, or one of them could be younger than the role.
+    const equal = this.#waiting.get(name);
+    if (equal && this.#waiting.delete(name)) this.#waiting.set(name, equal);
+    return this.#enqueue(name, { command, unknown: command });
   }
 
   async #script<Reply>(name: string, call: ScriptCall<Reply>): Promise<Reply> {
@@ -211,25 +215,23 @@ export class RoomReader {
       this.#redis,
       trip.map(({ ask }) => ask.command),
     );
-    const lost = trip.filter((request, i) => {
-      const reply = replies[i];
-      // A server that lost the script gets its text; reads may always be repeated.
-      if (isNoScript(reply)) return true;
-      if (reply instanceof Error) request.reject(reply);
-      else request.resolve(reply);
-      return false;
-    });
-    if (lost.length === 0) return;
-    const again = await pipeline(
+    // A server that lost a script gets its text, and everything behind it is read again too:
+    // reads may always be repeated, and a role is never older than its page.
+    const lost = replies.findIndex(isNoScript);
+    const again = lost < 0 ? [] : trip.slice(lost);
+    trip.slice(0, trip.length - again.length).forEach((request, i) => settle(request, replies[i]));
+    if (again.length === 0) return;
+    const answers = await pipeline(
       this.#redis,
-      lost.map(({ ask }) => ask.unknown),
+      again.map(({ ask }) => ask.unknown),
     );
-    lost.forEach((request, i) => {
-      const reply = again[i];
-      if (reply instanceof Error) request.reject(reply);
-      else request.resolve(reply);
-    });
+    again.forEach((request, i) => settle(request, answers[i]));
   }
+}
+
+function settle(request: Request, reply: unknown): void {
+  if (reply instanceof Error) request.reject(reply);
+  else request.resolve(reply);
 }
 
 interface Ask {
