@@ -4,6 +4,7 @@
  * Exit code 1 when anything was lost, doubled or reordered: then there is no
  * result. Never because something was slow.
  */
+import { untilQuiet as waitUntilQuiet } from "./engine/quiet.ts";
 import { idle } from "./scenarios/idle.ts";
 import { projector } from "./scenarios/projector.ts";
 import { rates } from "./scenarios/rates.ts";
@@ -37,12 +38,17 @@ function say(text: string): void {
   }
 }
 
+/** With `--quick` the figures mean nothing anyway. */
+async function untilQuiet(): Promise<void> {
+  if (!quick) await waitUntilQuiet(say);
+}
+
 const machine = await describeMachine();
 const chosen = SCENARIOS.filter(({ name }) => names.length === 0 || names.includes(name));
 const faults: string[] = [];
 for (const scenario of chosen) {
   const startedAt = new Date().toISOString();
-  const findings = await scenario.run({ quick, say });
+  const findings = await scenario.run({ quick, say, untilQuiet });
   faults.push(...findings.faults);
   if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
   process.stdout.write(`\n${scenario.name}\n\n${markdownTable(findings.table)}\n\n`);

@@ -63,6 +63,7 @@ async function fold(bench: Bench, perEntry: number, commands: number): Promise<C
   try {
     bench.say(`filling the log, ${perEntry} an entry`);
     const filled = await fill(redis, keys, perEntry, commands);
+    await bench.untilQuiet();
     await stack.addProjector();
     const [redisProcess, worker] = stack.watched as [Watched, Watched];
     const look = (applied: number): Mark => ({

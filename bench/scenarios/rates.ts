@@ -42,6 +42,7 @@ export const rates: Scenario = {
 };
 
 async function onFloor(bench: Bench, shape: Shape, messagesPerSec: number): Promise<Measured> {
+  await bench.untilQuiet();
   const floor = await startFloor();
   try {
     const load = await Load.connect({ ...shape, target: floor.target, messagesPerSec });
@@ -56,6 +57,7 @@ async function onFloor(bench: Bench, shape: Shape, messagesPerSec: number): Prom
 
 async function onEngine(bench: Bench, shape: Shape, messagesPerSec: number): Promise<Measured> {
   const say = (text: string): void => bench.say(`engine at ${messagesPerSec}/s: ${text}`);
+  await bench.untilQuiet();
   const stack = await Stack.start({ edges: 2, projectors: 1, say });
   try {
     const load = await Load.connect({ ...shape, target: stack.target, messagesPerSec });

@@ -69,6 +69,7 @@ async function measure(
   const rooms = plan.rooms + plan.quietRooms;
   const say = (text: string): void => bench.say(`${mode} with ${rooms} rooms: ${text}`);
   const settings = { directRoomsMax: DIRECT_ROOMS_MAX[mode] };
+  await bench.untilQuiet();
   const stack = await Stack.start({ edges: 1, projectors: 1, settings, say });
   try {
     const load = await Load.connect({ ...plan, target: stack.target });

@@ -7,6 +7,8 @@ export interface Bench {
   readonly quick: boolean;
   /** One line on what goes on, replaced by the next. */
   readonly say: (text: string) => void;
+  /** Before each thing that is measured: waits, for a while, for others to be done. */
+  readonly untilQuiet: () => Promise<void>;
 }
 
 export interface Scenario {
