@@ -80,8 +80,11 @@ async function history(c: Context, reader: RoomReader, { user }: Identity): Prom
   if (isRefused(found)) return failed(c, found.refused);
   const entries = found.entries.map(({ payload }) => ENTRY.write(decodeEntry(payload), "named"));
   const { epoch, head, firstKept } = found;
-  // Entries below the oldest kept are not here any more: `more` promises only what can be had.
-  const more = (found.entries[0]?.seq ?? firstKept) > firstKept;
+  // In the direction of the question. What lies below the oldest kept cannot be had any more.
+  const more =
+    page.after === undefined
+      ? (found.entries[0]?.seq ?? firstKept) > firstKept
+      : (found.entries.at(-1)?.seq ?? head) < head;
   return c.json({ room, epoch, head, firstKept, more, entries });
 }
 
