@@ -5,7 +5,13 @@ import type { ClientCommand } from "../protocol/frames.ts";
 import { DIRECT_ROOM_PREFIX, type DeviceId, type RoomId, type UserId } from "../protocol/ids.ts";
 import type { Command } from "../streams/command-log.ts";
 
-/** An id in the namespace of direct rooms is only ever made from a pair. */
+/**
+ * Ids of unnamed rooms. Whoever shares a room with a device sees its id and its
+ * numbers, and could take the name of its next room before it is made.
+ */
+const UNNAMED_ROOM = /^r[0-9a-f]{32}$/;
+
+/** An id made from a pair or from a command is never taken from a client. */
 export function toCommand(
   command: ClientCommand,
   by: UserId,
@@ -13,9 +19,9 @@ export function toCommand(
 ): Command | { refused: ErrorCode } {
   switch (command.type) {
     case "create": {
-      const room = command.room ?? unnamedRoomId(by, device, command.k);
-      if (room.startsWith(DIRECT_ROOM_PREFIX)) return { refused: "invalid" };
       const { k, kind, name } = command;
+      if (command.room !== null && isMadeHere(command.room)) return { refused: "invalid" };
+      const room = command.room ?? unnamedRoomId(by, device, k);
       return { type: "create", k, room, kind, name, members: [by] };
     }
     case "direct": {
@@ -31,6 +37,10 @@ export function toCommand(
       break;
   }
   return command;
+}
+
+function isMadeHere(room: RoomId): boolean {
+  return room.startsWith(DIRECT_ROOM_PREFIX) || UNNAMED_ROOM.test(room);
 }
 
 /** One room for a pair, whoever asks and whatever the ids contain. */
