@@ -55,6 +55,11 @@ interface Pending {
 /** Frames that cannot be read or are not allowed, after which the connection ends. */
 const BAD_FRAMES_MAX = 20;
 const RETRY_AFTER_MS = 250;
+/**
+ * Bytes in the buffer of a socket that still asks for more. Pages stop long
+ * before; answers to commands and pings do not, and nobody reads them.
+ */
+const TOO_SLOW_BYTES = 16_777_216;
 /** Of what was wrong with a frame; U+FFFD for a torn character may add two bytes. */
 const MESSAGE_BYTES = 500;
 
@@ -122,6 +127,10 @@ export class Session implements Connection, Sender {
 
   message(data: Encoded): void {
     if (this.#state.name === "closing") return;
+    if (this.bufferedBytes > TOO_SLOW_BYTES) {
+      this.close("tooSlow");
+      return;
+    }
     const size = typeof data === "string" ? Buffer.byteLength(data) : data.length;
     const most = this.#state.name === "live" ? LIMITS.frameBytes : LIMITS.helloBytes;
     if (size > most) {
