@@ -3,6 +3,8 @@ import { WebSocket } from "ws";
 import { ChatClient, type ClientEvents, type ClientOptions } from "../../src/client/index.ts";
 import type { CommandNumber, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
+import { OUTCOME_PATIENCE_MS } from "../../src/client/client.ts";
+import { FakeClock } from "./fake-clock.ts";
 import { entriesFrom, entryAt, ROOM, ScriptedServer, type Peer } from "./scripted-server.ts";
 
 let server: ScriptedServer;
@@ -413,6 +415,19 @@ describe("sending", () => {
     peer.send({ type: "applied", k, room: ROOM, seq: 2 as Seq, again: true });
     expect((await sent).seq).toBe(2);
     expect(client.room(ROOM).pending).toEqual([]);
+  });
+
+  it("[CL14] sends again what has been without an outcome for long", async () => {
+    const clock = new FakeClock();
+    const client = newClient({ clock });
+    void client.connect();
+    const peer = await server.welcomed({ beatMs: 10 * OUTCOME_PATIENCE_MS });
+    void client.room(ROOM).send("hello");
+    const { k } = await peer.next("send");
+    peer.send({ type: "accepted", k });
+    await event(client, "pending");
+    clock.advance(OUTCOME_PATIENCE_MS);
+    expect((await peer.next("send")).k).toBe(k);
   });
 
   it("[CL8] keeps at most the allowed number of commands on the wire", async () => {
