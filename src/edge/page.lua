@@ -22,12 +22,13 @@ local function seq_of(entry) return tonumber(entry[2][2]) end
 local function ms_of(entry) return tonumber(string.match(entry[1], '^%d+')) end
 local from, to
 if after >= 0 then
-  from, to = after + 1, math.min(head, after + limit)
+  -- From the oldest kept on, where what follows `after` is gone.
+  from = math.max(after + 1, seq_of(first))
+  to = math.min(head, from + limit - 1)
 else
   if before <= 0 or before > head then before = head + 1 end
-  from, to = before - limit, before - 1
+  from, to = math.max(before - limit, seq_of(first)), before - 1
 end
-from = math.max(from, seq_of(first))
 if from > to then return {room[1], room[2], room[3], seq_of(first), {}} end
 
 local low, high = ms_of(first), ms_of(last) + 1
