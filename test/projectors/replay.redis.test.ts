@@ -1,0 +1,154 @@
+/** The log alone is enough: folded again elsewhere it gives the very same bytes. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { startProjector } from "../../src/projectors/worker.ts";
+import type { RoomId } from "../../src/protocol/ids.ts";
+import { asText, readEntries, readHash } from "../../src/redis/replies.ts";
+import { pipeline } from "../../src/redis/connect.ts";
+import { packCommands, type LoggedCommand } from "../../src/streams/command-log.ts";
+import { Keys } from "../../src/streams/keys.ts";
+import { Chance } from "./chance.ts";
+import { Hand } from "./commands.ts";
+import { Scene, SILENT } from "./scene.ts";
+import { pause } from "./talkers.ts";
+import { Verification } from "./verify.ts";
+
+const PARTITIONS = 4;
+const ROOMS = ["red", "green", "blue", "grey", "pink"] as const;
+const USERS = ["ann", "ben", "zoë :{}"] as const;
+const HISTORY = 100_000;
+
+let scene: Scene;
+beforeAll(async () => (scene = await Scene.start()));
+afterAll(async () => scene.stop());
+
+/** Commands by chance, with copies among them, by room. */
+function script(chance: Chance, size: number): [room: string, command: LoggedCommand][] {
+  const hands = USERS.map((user, i) => new Hand(user, `dev-${i}`));
+  const made: [string, LoggedCommand][] = [];
+  while (made.length < size) {
+    if (made.length > 0 && chance.often(0.15)) {
+      made.push(chance.pick(made.slice(-20)));
+      continue;
+    }
+    const [hand, room] = [chance.pick(hands), chance.pick(ROOMS)];
+    const bodies = [
+      () => hand.creates(room),
+      () => hand.does({ type: "join" }, room),
+      () => hand.does({ type: "leave" }, room),
+      () => hand.does({ type: "invite", user: chance.pick(hands).user }, room),
+      () => hand.does({ type: "rename", name: chance.pick(["A", "B"]) }, room),
+    ];
+    const body = chance.often(0.4)
+      ? chance.pick(bodies)
+      : () => hand.says(`é ${made.length}`, room);
+    made.push([room, body()]);
+  }
+  return made;
+}
+
+/** Appends in entries of random size, as edges under load do. */
+async function write(
+  keys: Keys,
+  commands: readonly [string, LoggedCommand][],
+  chance: Chance,
+): Promise<void> {
+  const batches = new Map<string, LoggedCommand[]>();
+  for (const [room, command] of commands) {
+    const key = keys.events(keys.partitionOf(room as RoomId));
+    const batch = batches.get(key) ?? [];
+    batch.push(command);
+    batches.set(key, batch);
+    if (chance.often(0.7)) continue;
+    await scene.redis.xadd(key, "*", "b", packCommands("e", batch) as Buffer);
+    batches.delete(key);
+  }
+  for (const [key, batch] of batches) {
+    await scene.redis.xadd(key, "*", "b", packCommands("e", batch) as Buffer);
+  }
+}
+
+async function fold(namespace: string, keys: Keys): Promise<void> {
+  const projector = await startProjector({
+    redisUrl: scene.server.url,
+    partitions: PARTITIONS,
+    ack: "memory",
+    historyPerRoom: HISTORY,
+    leaseTtlMs: 2_000,
+    leaseRenewMs: 500,
+    log: SILENT,
+    namespace,
+  });
+  for (const partition of keys.all()) {
+    const tail = async (): Promise<boolean> => {
+      const [last] = await scene.redis.xrevrange(keys.events(partition), "+", "-", "COUNT", 1);
+      const at = await scene.redis.hget(keys.checkpoint(partition), "id");
+      return last === undefined || at === last[0];
+    };
+    while (!(await tail())) await pause(5);
+  }
+  await projector.stop();
+}
+
+/** All projections of a namespace, by key without it, as text that shows every byte. */
+async function projections(namespace: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const key of await scene.redis.keys(`${namespace}{*`)) {
+    const plain = key.slice(namespace.length);
+    const kind = plain.slice(plain.indexOf(":") + 1).split(":")[0] as string;
+    const read = READERS[kind];
+    if (!read) continue;
+    const [reply] = await pipeline(scene.redis, [read(key)]);
+    found.set(plain, describeReply(kind, reply));
+  }
+  return found;
+}
+const READERS: Readonly<Record<string, (key: string) => (string | number)[]>> = {
+  conv: (key) => ["XRANGE", key, "-", "+"],
+  room: (key) => ["HGETALL", key],
+  members: (key) => ["HGETALL", key],
+  user: (key) => ["HGETALL", key],
+  device: (key) => ["GET", key],
+};
+function describeReply(kind: string, reply: unknown): string {
+  if (kind === "device") return (reply as Buffer).toString("hex");
+  if (kind === "conv") {
+    return readEntries(reply)
+      .map(({ id, fields }) => `${id} ${fields.map((field) => field.toString("hex")).join(" ")}`)
+      .join("\n");
+  }
+  const pairs = [...readHash(reply)].map((pair) => pair.join("=")).sort((a, b) => (a < b ? -1 : 1));
+  return asText(pairs.join("\n"));
+}
+
+describe("replay", () => {
+  it.each([3, 5])(
+    "[PR9] into an empty namespace gives byte-equal projections, seed %i",
+    async (seed) => {
+      await scene.redis.flushall();
+      const chance = new Chance(seed);
+      const live = new Keys(PARTITIONS);
+      const commands = script(chance, 1_500);
+      // Live: the log grows while it is folded, so batches are small and many.
+      const half = commands.length / 2;
+      await write(live, commands.slice(0, half), chance);
+      await Promise.all([fold("", live), write(live, commands.slice(half), chance)]);
+      await fold("", live);
+
+      const namespace = "rebuild:";
+      const copy = new Keys(PARTITIONS, namespace);
+      for (const partition of live.all()) {
+        const log = await scene.redis.xrangeBuffer(live.events(partition), "-", "+");
+        for (const [id, fields] of log) {
+          await scene.redis.xadd(copy.events(partition), id, "b", fields[1] as Buffer);
+        }
+      }
+      await fold(namespace, copy);
+
+      const [before, after] = [await projections(""), await projections(namespace)];
+      expect(before.size).toBeGreaterThan(ROOMS.length * 2);
+      expect(after).toEqual(before);
+      expect(await new Verification(scene.redis, copy).run(new Set())).toEqual([]);
+    },
+  );
+});
