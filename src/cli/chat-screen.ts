@@ -9,6 +9,8 @@ import {
 import type { Readable, Writable } from "node:stream";
 
 export interface Screen {
+  /** Somebody sits there and waits. */
+  readonly interactive: boolean;
   /** Typed lines, until the input ends. */
   readonly lines: AsyncIterable<string>;
   /** Adds lines for good; control sequences from others have been taken out before. */
@@ -32,6 +34,7 @@ export function openScreen(input: Readable, output: Writable): Screen {
  * is edited, wraps, or the terminal changes its width.
  */
 class TerminalScreen implements Screen {
+  readonly interactive = true;
   readonly lines: AsyncIterable<string>;
   readonly #output: Writable;
   readonly #readline: Interface;
@@ -113,6 +116,7 @@ class TerminalScreen implements Screen {
 
 /** For pipes and tests: nothing that was written is ever changed. */
 class LineScreen implements Screen {
+  readonly interactive = false;
   readonly lines: AsyncIterable<string>;
   readonly #output: Writable;
   readonly #readline: Interface;

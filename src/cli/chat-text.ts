@@ -104,6 +104,8 @@ function indented(text: string): string {
 function happened(by: string, event: Exclude<ChatEvent, { type: "message.sent" }>): string {
   const who = cleanLine(by);
   if (event.type === "room.created") {
+    if (event.kind === "direct")
+      return `${event.members.map(cleanLine).join(" and ")} can talk here`;
     return `${who} created the room \u201c${cleanLine(event.name)}\u201d (${event.kind})`;
   }
   if (event.type === "room.renamed")

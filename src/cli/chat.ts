@@ -15,8 +15,10 @@ import { ChatText, cleanLine } from "./chat-text.ts";
 
 /** Messages read from a pipe wait once so many are on their way. */
 const UNSETTLED_MAX = 500;
-/** At the end of the input: how long messages may still take to get their outcome. */
+/** At the end of a pipe: how long messages may still take to get their outcome. */
 const DRAIN_MS = 10_000;
+/** The same for somebody who wants to leave. */
+const QUIT_MS = 1_000;
 const DRAIN_LOOK_MS = 20;
 /** Unsent messages above the prompt; more would push the conversation off the screen. */
 const UNSENT_SHOWN = 5;
@@ -105,17 +107,16 @@ class ChatSession {
     void this.#work();
     for await (const line of this.#screen.lines) {
       const input = parseInput(line);
-      if (input.type === "quit") break;
+      if (input.type === "quit") return this.#drain(QUIT_MS);
       this.#queue.push(input);
-      const held = this.#working !== null || this.#connection !== "up";
-      if (input.type === "say" && held) {
+      if (input.type === "say" && this.#connection === "down") {
         this.#screen.printUnsent(this.#text.unsent(input.text, "unsent"));
       }
       this.#showUnsent();
       const working = this.#work();
       if (this.#queue.length >= UNSETTLED_MAX) await working;
     }
-    await this.#drain();
+    await this.#drain(this.#screen.interactive ? QUIT_MS : DRAIN_MS);
   }
 
   /** One thing after the other: what is said after `/join` belongs into the new room. */
@@ -282,17 +283,22 @@ class ChatSession {
   }
 
   /** Gives what was typed the time to arrive, as long as something moves. */
-  async #drain(): Promise<void> {
+  async #drain(patienceMs: number): Promise<void> {
     let left = -1;
     let untilMs = 0;
     for (;;) {
       const now = this.#queue.length + this.#client.unsettled + (this.#working ? 1 : 0);
       if (now === 0) return;
-      if (now !== left) untilMs = performance.now() + DRAIN_MS;
+      if (now !== left) untilMs = performance.now() + patienceMs;
       left = now;
-      if (performance.now() > untilMs) return this.#note(`${now} of your lines were not sent`);
+      if (performance.now() > untilMs) return this.#giveUp();
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     }
+  }
+
+  #giveUp(): void {
+    const unsent = this.#queue.filter(({ type }) => type === "say").length + this.#client.unsettled;
+    if (unsent > 0) this.#note(`without confirmation: ${unsent}; they may not have been sent`);
   }
 
   #note(text: string): void {

@@ -212,7 +212,6 @@ export class ChatClient {
       requestResume: (asking) => this.#requestResume(asking),
       unsubscribe: (room) => this.#connection.send({ type: "unsubscribe", rooms: [room] }),
       entry: (entry, live) => {
-        this.#settleOwn(id, entry);
         room.settle();
         emitter.emit("entry", { room, entry, live });
       },
@@ -296,9 +295,11 @@ export class ChatClient {
       case "deferred":
         return this.#deferred(frame.k, frame.retryAfterMs);
       case "entries":
+        this.#settleOwn(frame.room, frame.entries);
         this.#rooms.get(frame.room)?.subscription.received(frame.entries);
         return this.#flushOutbox();
       case "resumed":
+        this.#settleOwn(frame.room, frame.entries);
         this.#rooms.get(frame.room)?.subscription.resumed(frame);
         return this.#flushOutbox();
       case "beat":
@@ -359,10 +360,17 @@ export class ChatClient {
     this.#connection.restart(`command ${k} was deferred after its outcome`);
   }
 
-  /** An entry with this device's number is the outcome of that command. */
-  #settleOwn(room: RoomId, { by, device, k, seq }: Entry): void {
-    if (device !== this.#device.id || this.state.name !== "live" || by !== this.state.user) return;
-    this.#outbox.applied(k, { room, seq, again: false });
+  /**
+   * An entry with this device's number is the outcome of that command, also where
+   * the entry is not taken: no other outcome comes if the room was unfollowed just now.
+   */
+  #settleOwn(room: RoomId, entries: readonly Entry[]): void {
+    if (this.state.name !== "live") return;
+    const { user } = this.state;
+    for (const { by, device, k, seq } of entries) {
+      if (device !== this.#device.id || by !== user) continue;
+      this.#outbox.applied(k, { room, seq, again: false });
+    }
   }
 
   #itemChanged(item: OutboxItem): void {

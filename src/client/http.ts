@@ -32,7 +32,7 @@ export interface HistoryPage {
   readonly epoch: Epoch;
   /** Seq of the newest entry of the room. */
   readonly head: Seq;
-  /** There are older entries than these. Newer ones there are if the last is not `head`. */
+  /** There are further entries in the direction asked, older ones as far as they are kept. */
   readonly more: boolean;
   readonly entries: readonly Entry[];
 }

@@ -28,11 +28,11 @@ interface Session {
 }
 
 /** The chat of Ann in line mode. */
-function open(room = "general", output = new PassThrough()): Session {
+function open(room = "general", url = tiny.server.url): Session {
   const input = new PassThrough();
+  const output = new PassThrough();
   let written = "";
   output.on("data", (chunk: Buffer) => (written += chunk.toString()));
-  const url = tiny.server.url;
   const options = { url, user: "ann", room, token: "token", timeZone: "UTC" };
   const done = chat({ ...options, input, output });
   done.catch(() => undefined);
@@ -94,6 +94,17 @@ describe("in line mode", () => {
     await until(() => expect(session.text()).toContain("-- connected again"));
     session.type("still there");
     await until(() => expect(session.text()).toContain("ann         still there"));
+  });
+
+  it("[CL18] says that there is no server, and what waits for it", async () => {
+    tiny = await TinyChat.start("ann");
+    const { url } = tiny.server;
+    await tiny.server.stop();
+    const session = open("general", url);
+    await until(() => expect(session.text()).toContain(`-- cannot reach ${url}`));
+    session.type("anybody?");
+    await until(() => expect(session.text()).toContain("… anybody?  (unsent)"));
+    session.type("/quit");
   });
 
   it("[CL18] answers wrong input, refusals and commands in plain words", async () => {
@@ -186,6 +197,7 @@ describe("what others write", () => {
     const events = [
       SAID(hostile),
       { type: "room.created", kind: "public", name: hostile, members: [by] } as const,
+      { type: "room.created", kind: "direct", name: "direct", members: [by, by] } as const,
       { type: "room.renamed", name: hostile } as const,
       { type: "member.joined", user: "\u009bx" as never } as const,
     ];

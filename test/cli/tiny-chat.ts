@@ -1,5 +1,6 @@
 /** Just enough of a server for the terminal chat: rooms in memory, everybody may join. */
 import type { RequestListener } from "node:http";
+import { parseCursor, type Cursor } from "../../src/protocol/cursor.ts";
 import type { ChatEvent, ClientCommand, ClientFrame, Entry } from "../../src/protocol/frames.ts";
 import type { Epoch, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
 import { entryAt, ScriptedServer, type Peer } from "../client/scripted-server.ts";
@@ -58,18 +59,21 @@ export class TinyChat {
 
   #answer(peer: Peer, frame: ClientFrame, device: Entry["device"]): void {
     if (frame.type === "resume") {
-      for (const { room } of frame.rooms) this.#resume(peer, room);
+      for (const { room, cursor } of frame.rooms) this.#resume(peer, room, cursor);
     } else if ("k" in frame && !this.silent) {
       this.#obey(peer, frame, device);
     }
   }
 
-  #resume(peer: Peer, room: RoomId): void {
+  #resume(peer: Peer, room: RoomId, cursor: Cursor | null): void {
     const head = { room, epoch: 1 as Epoch };
     if (!this.members.get(room)?.has(this.#user)) {
       return peer.resumed([], { ...head, status: "refused" });
     }
-    peer.resumed(this.rooms.get(room) ?? [], { ...head, status: "snapshot" });
+    const entries = this.rooms.get(room) ?? [];
+    const known = cursor === null ? 0 : (parseCursor(cursor)?.seq ?? 0);
+    const status = cursor === null ? "snapshot" : "ok";
+    peer.resumed(entries.slice(known), { ...head, status, head: entries.length as Seq });
   }
 
   #obey(peer: Peer, command: ClientCommand, device: Entry["device"]): void {
@@ -92,6 +96,8 @@ export class TinyChat {
       members?.add(this.#user);
       this.happen(room, this.#user, { type: "member.joined", user: this.#user as UserId });
     }
+    const copy = this.rooms.get(room)?.find((entry) => entry.device === device && entry.k === k);
+    if (copy) return peer.send({ type: "applied", k, room, seq: copy.seq, again: true });
     if (command.type === "send") {
       const event = { type: "message.sent", text: command.text } as const;
       return void this.happen(room, this.#user, event, { device, k });
