@@ -26,5 +26,6 @@ await import(MAIN.href);
 function needsRedis() {
   if (words.includes("--help") || words.includes("-h")) return false;
   const named = process.env.REDIS_URL || words.some((word) => word.startsWith("--redis-url"));
-  return !named && words[0] === "start";
+  const running = words[0] === "replay" && words.some((word) => word.startsWith("--url"));
+  return !named && !running && (words[0] === "start" || words[0] === "replay");
 }

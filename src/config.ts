@@ -10,7 +10,15 @@ import { LIMITS } from "./protocol/limits.ts";
 import { PARTITIONS_MAX } from "./streams/partitions.ts";
 import { flag, integer, list, optional, text, word, type Kind } from "./setting-kinds.ts";
 
-export const COMMANDS = ["start", "edge", "projector", "token", "status", "chat"] as const;
+export const COMMANDS = [
+  "start",
+  "edge",
+  "projector",
+  "token",
+  "status",
+  "chat",
+  "replay",
+] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 /** A value, or a set of values that do not fit together, with what is wrong about it. */
@@ -29,9 +37,11 @@ interface Setting<T> {
 }
 const setting = <T>(row: Setting<T>): Setting<T> => row;
 
-const ROLES = ["start", "edge", "projector"] as const;
-const WITH_REDIS = ["start", "edge", "projector", "status"] as const;
-const WITH_TOKENS = ["start", "edge", "token", "chat"] as const;
+/** Commands that run whole engines. */
+const ENGINES = ["start", "replay"] as const;
+const ROLES = [...ENGINES, "edge", "projector"] as const;
+const WITH_REDIS = [...ROLES, "status"] as const;
+const WITH_TOKENS = ["start", "edge", "token", "chat", "replay"] as const;
 const SECRET_BYTES_MIN = 32;
 
 export const SETTINGS = {
@@ -53,7 +63,7 @@ export const SETTINGS = {
     default: null,
     takenBy: WITH_REDIS,
     about:
-      "`redis://`, `rediss://` or `unix://` address. Without it `start` runs a private Redis in DATA_DIR and the other roles use that one.",
+      "`redis://`, `rediss://` or `unix://` address. Without it `start` runs a private Redis in DATA_DIR, which the other roles use, and `replay` one in a temporary folder.",
   }),
   dataDir: setting({
     kind: text("folder"),
@@ -77,7 +87,7 @@ export const SETTINGS = {
   transport: setting({
     kind: word(["auto", "uws", "ws"]),
     default: "auto",
-    takenBy: ["start", "edge"],
+    takenBy: [...ENGINES, "edge"],
     about: "WebSocket server. `auto` takes uWebSockets.js where its binary loads, else `ws`.",
   }),
   authSecret: setting({
@@ -117,35 +127,35 @@ export const SETTINGS = {
     kind: integer(1, 100_000_000),
     default: 100_000,
     unit: "commands",
-    takenBy: ["start", "edge"],
+    takenBy: [...ENGINES, "edge"],
     about: "Commands of a partition that may wait for a projector; past it edges answer `busy`.",
   }),
   leaseTtlMs: setting({
     kind: integer(300, 600_000),
     default: 6_000,
     unit: "ms",
-    takenBy: ["start", "projector"],
+    takenBy: [...ENGINES, "projector"],
     about: "A projector that is not heard of for this long loses its partitions to another.",
   }),
   leaseRenewMs: setting({
     kind: integer(50, 200_000),
     default: 2_000,
     unit: "ms",
-    takenBy: ["start", "projector"],
+    takenBy: [...ENGINES, "projector"],
     about: "Pause between two renewals of a lease; at most a third of LEASE_TTL_MS.",
   }),
   beatMs: setting({
     kind: integer(100, 300_000),
     default: 15_000,
     unit: "ms",
-    takenBy: ["start", "edge"],
+    takenBy: [...ENGINES, "edge"],
     about: "A client hears from its edge at least this often.",
   }),
   directRoomsMax: setting({
     kind: integer(0, 1_000),
     default: 64,
     unit: "rooms",
-    takenBy: ["start", "edge"],
+    takenBy: [...ENGINES, "edge"],
     about:
       "Up to so many rooms an edge blocks on the conversations themselves; above it, on the bells.",
   }),
@@ -153,26 +163,26 @@ export const SETTINGS = {
     kind: integer(1, 64),
     default: 1,
     unit: "processes",
-    takenBy: ["start"],
+    takenBy: ENGINES,
     about: "Edges to run.",
   }),
   projectors: setting({
     kind: integer(1, 64),
     default: 1,
     unit: "processes",
-    takenBy: ["start"],
+    takenBy: ENGINES,
     about: "Projectors to run.",
   }),
   logLevel: setting({
     kind: word(LOG_LEVELS),
     default: "info",
-    takenBy: ROLES,
+    takenBy: ["start", "edge", "projector"],
     about: "Least level that is logged.",
   }),
   logFormat: setting({
     kind: word(LOG_FORMATS),
     default: "pretty",
-    takenBy: ROLES,
+    takenBy: ["start", "edge", "projector"],
     about: "`pretty` for people, `json` for machines: one object a line on stdout.",
   }),
   demo: setting({
@@ -185,7 +195,7 @@ export const SETTINGS = {
   yes: setting({
     kind: flag,
     default: false,
-    takenBy: ["start"],
+    takenBy: ENGINES,
     source: "flag",
     about: "Install a missing redis-server without asking.",
   }),

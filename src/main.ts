@@ -46,31 +46,40 @@ const actions: Actions = {
     const { chatFrom } = await import("./cli/chat-command.ts");
     await chatFrom(config, options);
   },
+  async replay(config, options, files) {
+    const { replay } = await import("./cli/replay.ts");
+    const stopping = stopSignal(() => process.exit(1));
+    process.exit(await replay({ config, options, files, stopping }));
+  },
 };
 
 /** Runs a role until a signal or the end of the process that started it. */
 async function untilStopped(start: (stopping: AbortSignal) => Promise<Running>): Promise<void> {
-  const stopping = new AbortController();
   let running: Running | null = null;
-  const ask = (): void => {
-    // The second time somebody is in a hurry.
-    if (!stopping.signal.aborted) stopping.abort();
-    else if (running?.hurry) running.hurry();
+  const stopping = stopSignal(() => {
+    if (running?.hurry) running.hurry();
     else process.exit(1);
-  };
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, ask);
-  // A supervisor that was killed must not leave its roles behind.
-  if (process.connected) process.once("disconnect", () => stopping.abort());
+  });
   try {
-    running = await start(stopping.signal);
+    running = await start(stopping);
     if (process.connected) process.send?.({ ready: true, address: running.address });
-    if (!stopping.signal.aborted) await once(stopping.signal, "abort");
+    if (!stopping.aborted) await once(stopping, "abort");
     await running.stop();
   } catch (error) {
     // What a start says that was called off is of no interest.
-    if (!stopping.signal.aborted || running !== null) throw error;
+    if (!stopping.aborted || running !== null) throw error;
   }
   process.exit(0);
+}
+
+/** Raised when somebody wants an end; who asks a second time is in a hurry. */
+function stopSignal(hurry: () => void): AbortSignal {
+  const stopping = new AbortController();
+  const ask = (): void => (stopping.signal.aborted ? hurry() : stopping.abort());
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, ask);
+  // A supervisor that was killed must not leave its roles behind.
+  if (process.connected) process.once("disconnect", () => stopping.abort());
+  return stopping.signal;
 }
 
 function say(text: string): void {

@@ -3,12 +3,14 @@ import { Command } from "commander";
 
 import { flagsOf, readConfig, type CommandName, type Config, type Flags } from "../config.ts";
 
-/** What a command does with its settings and the options that only it has. */
-export type Action = (config: Config, options: Flags) => Promise<void>;
+/** What a command does with its settings, the options that only it has, and its arguments. */
+export type Action = (config: Config, options: Flags, words: readonly string[]) => Promise<void>;
 export type Actions = Readonly<Record<CommandName, Action>>;
 
 interface CommandRow {
   readonly about: string;
+  /** Takes any number of them. */
+  readonly arguments?: readonly [syntax: string, about: string];
   readonly options?: readonly (readonly [syntax: string, about: string, fallback?: string])[];
   readonly required?: readonly (readonly [syntax: string, about: string])[];
 }
@@ -32,6 +34,20 @@ const ROWS: Readonly<Record<CommandName, CommandRow>> = {
       ["--token <token>", "a token, instead of one signed here"],
     ],
   },
+  replay: {
+    about: "play chat logs through an engine and prove that nothing is lost, doubled or reordered",
+    arguments: ["[logs...]", "IRC logs, a room each; without any a synthetic corpus is played"],
+    options: [
+      [
+        "--speed <rate>",
+        "times the pace of the logs, or max: as fast as their order allows",
+        "max",
+      ],
+      ["--kill", "kill (-9) edges and projectors all along and start them again"],
+      ["--seed <number>", "for the synthetic corpus and for what is killed when; else by chance"],
+      ["--url <url>", "address of an engine that runs, instead of one of its own"],
+    ],
+  },
 };
 
 /** Throws CommanderError on bad usage and ConfigError on bad values. */
@@ -42,12 +58,13 @@ export function buildProgram(actions: Actions): Command {
     .showHelpAfterError("(add --help to see what there is)");
   for (const [name, row] of Object.entries(ROWS) as [CommandName, CommandRow][]) {
     const command = program.command(name).description(row.about);
+    if (row.arguments) command.argument(...row.arguments);
     for (const option of row.required ?? []) command.requiredOption(...option);
     for (const option of row.options ?? []) command.option(...option);
     for (const flag of flagsOf(name)) command.option(flag.syntax, flag.about);
     command.action(async () => {
       const options = command.opts<Flags>();
-      await actions[name](readConfig(name, options), options);
+      await actions[name](readConfig(name, options), options, command.args);
     });
   }
   return program;
