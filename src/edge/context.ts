@@ -3,6 +3,7 @@ import type { Ingest } from "../ingest/ingest.ts";
 import type { Log } from "../ops/log.ts";
 import type { AckLevel } from "../protocol/frames.ts";
 import type { Authenticator } from "./auth.ts";
+import type { EdgeTally } from "./edge-tally.ts";
 import type { RoomReader } from "./room-reader.ts";
 import type { RoomTails } from "./room-tails.ts";
 import type { SessionHub } from "./session-hub.ts";
@@ -17,5 +18,6 @@ export interface EdgeContext {
   readonly reader: RoomReader;
   readonly tails: RoomTails;
   readonly hub: SessionHub;
+  readonly tally: EdgeTally;
   readonly log: Log;
 }

@@ -3,12 +3,15 @@ import { randomBytes } from "node:crypto";
 import { Ingest } from "../ingest/ingest.ts";
 import { Lifecycle } from "../ops/lifecycle.ts";
 import type { Log } from "../ops/log.ts";
+import type { Metrics } from "../ops/metrics.ts";
 import type { AckLevel } from "../protocol/frames.ts";
 import type { Redis } from "../redis/connect.ts";
 import { Keys } from "../streams/keys.ts";
 import { Authenticator, type AuthConfig } from "./auth.ts";
 import { Bells } from "./bells.ts";
 import type { EdgeContext } from "./context.ts";
+import { edgeMetrics } from "./edge-metrics.ts";
+import { EdgeTally } from "./edge-tally.ts";
 import { publishEntries } from "./fanout.ts";
 import { createFront } from "./front.ts";
 import { createHttp, type Health } from "./http.ts";
@@ -43,6 +46,7 @@ export interface RunningEdge {
   readonly address: string;
   readonly adapter: SocketServer["adapter"];
   readonly incarnation: string;
+  readonly metrics: Metrics;
   /** Takes no more connections, asks every client to go elsewhere, then ends. */
   stop(): Promise<void>;
 }
@@ -62,14 +66,15 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     const { create, adapter } = await loadSocketServer(options.transport, log);
     const lifecycle = new Lifecycle(log);
     const hub = new SessionHub();
+    const tally = new EdgeTally();
     const tails = new RoomTails(keys, {
-      publish: (tail, payloads) => hub.published(publishEntries(server, tail, payloads)),
+      publish: (tail, payloads) => hub.published(publishEntries(server, tail, payloads, tally)),
       left: (room, user) => hub.left(room, user),
     });
     hub.onRound = () => tails.round++;
     const ingest = new Ingest(keys, edge, options.backlogMax);
     const reader = new RoomReader(redis, keys);
-    const shared = { edge, ack, beatMs, authenticator, ingest, reader, tails, hub, log };
+    const shared = { edge, ack, beatMs, authenticator, ingest, reader, tails, hub, tally, log };
     const pump = createPump({ options, context: shared, keys, links, lifecycle });
     const health = () => reportHealth(redis, { edge, ack, adapter, pump, hub, tails });
     const http = createHttp({ authenticator, reader, allowedOrigins, health, log });
@@ -81,7 +86,8 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     const address = `http://${options.host}:${port}`;
     log.info({ edge, address, adapter, ack }, "edge is listening");
     const stop = (): Promise<void> => drain({ server, hub, lifecycle, links });
-    return { address, adapter, incarnation: edge, stop };
+    const metrics = edgeMetrics({ ...shared, pump, links, keys, adapter });
+    return { address, adapter, incarnation: edge, metrics, stop };
   } catch (error) {
     links.close();
     throw error;
@@ -113,13 +119,14 @@ function createPump(parts: {
 }): Pump {
   const { options, context, keys, links, lifecycle } = parts;
   const { redis, hot, blocking } = links;
-  const { edge, tails, hub, ingest, reader, log } = context;
+  const { edge, tails, hub, tally, ingest, reader, log } = context;
   const onOutcomesLost = (partition: number | null): void => {
     for (const session of hub.all()) {
       session.outcomesLost((room) => partition === null || keys.partitionOf(room) === partition);
     }
   };
   const bells = new Bells(redis, keys, (partition) => {
+    tally.bellsMissed++;
     for (const tail of tails.all()) if (tail.partition === partition) tails.markDirty(tail);
     onOutcomesLost(partition);
   });
@@ -132,6 +139,7 @@ function createPump(parts: {
     blocking,
     ingest,
     tails,
+    tally,
     bells,
     reader,
     sources: {
@@ -139,7 +147,10 @@ function createPump(parts: {
       bell: new BellSource(tails, bells, onOutcome),
     },
     directRoomsMax: options.directRoomsMax,
-    onBroken: (tail) => hub.interrupt(tail.room),
+    onBroken(tail) {
+      tally.roomsBroken++;
+      hub.interrupt(tail.room);
+    },
     onOutcomesLost,
     lifecycle,
     log,

@@ -8,6 +8,7 @@ import type { RoomId } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Encoding } from "../protocol/version.ts";
 import type { Payload } from "../streams/conversation.ts";
+import { bytesOf, type EdgeTally } from "./edge-tally.ts";
 import type { RoomTail } from "./room-tails.ts";
 import type { SocketServer } from "./socket-port.ts";
 
@@ -20,13 +21,22 @@ export function publishEntries(
   server: Pick<SocketServer, "publish">,
   tail: RoomTail,
   payloads: readonly Payload[],
+  tally: EdgeTally,
 ): number {
   let published = 0;
+  const { binary, json } = tail.followers;
+  tally.published(payloads.length, binary + json);
   for (const frame of framesOf(tail.room, payloads)) {
     published += frame.length;
-    if (tail.followers.binary > 0) server.publish(topicOf(tail.room, "binary"), frame);
-    if (tail.followers.json > 0) {
-      server.publish(topicOf(tail.room, "json"), transcodeToJson(frame));
+    tally.publishedFrames++;
+    if (binary > 0) {
+      server.publish(topicOf(tail.room, "binary"), frame);
+      tally.bytesSent.published += frame.length * binary;
+    }
+    if (json > 0) {
+      const text = transcodeToJson(frame);
+      server.publish(topicOf(tail.room, "json"), text);
+      tally.bytesSent.published += bytesOf(text) * json;
     }
   }
   return published;

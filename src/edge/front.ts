@@ -27,12 +27,20 @@ export function createFront(
     {
       upgrade: (request) => admit(request, allowedOrigins),
       open(socket) {
+        context.tally.opened++;
         const session = new Session(++lastSession, context, socket);
         context.hub.add(session);
         return session;
       },
-      http,
-      failed: (error) => context.log.error({ err: error }, "a handler failed"),
+      async http(request) {
+        const response = await http(request);
+        context.tally.answered(response.status);
+        return response;
+      },
+      failed(error) {
+        context.tally.failures++;
+        context.log.error({ err: error }, "a handler failed");
+      },
     },
     {
       messageBytesMax: MESSAGE_BYTES_MAX,

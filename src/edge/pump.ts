@@ -19,6 +19,7 @@ import { finishScripts } from "../redis/script.ts";
 import { readCommand, type BlockingReader } from "../redis/streams-reader.ts";
 import type { PartitionId } from "../streams/partitions.ts";
 import type { Bells } from "./bells.ts";
+import type { EdgeTally } from "./edge-tally.ts";
 import type { RoomReader } from "./room-reader.ts";
 import type { RoomTail, RoomTails } from "./room-tails.ts";
 import { offerConversations, type TailSource } from "./tail-source.ts";
@@ -44,6 +45,7 @@ export interface PumpOptions {
   readonly blocking: BlockingReader;
   readonly ingest: Ingest;
   readonly tails: RoomTails;
+  readonly tally: EdgeTally;
   readonly bells: Bells;
   readonly reader: RoomReader;
   readonly sources: { readonly direct: TailSource; readonly bell: TailSource };
@@ -60,6 +62,7 @@ export class Pump {
   readonly #o: PumpOptions;
   readonly #pace = new Pace(PACE, monotonicMs());
   #busy = false;
+  #restMs = 0;
   #flying = false;
   #flushScheduled = false;
   #waking = false;
@@ -75,6 +78,11 @@ export class Pump {
       this.#downSinceMs ??= monotonicMs();
     });
     options.hot.on("ready", () => this.#recover());
+  }
+
+  /** The rest before the last tick, and the rate that it follows. */
+  get pace(): { readonly restMs: number; readonly perSecond: number } {
+    return { restMs: this.#restMs, perSecond: this.#pace.perSecond };
   }
 
   get mode(): TailSource["name"] {
@@ -104,10 +112,11 @@ export class Pump {
   async #round(): Promise<void> {
     this.#chooseSource();
     await this.#readDirty();
-    const restMs = this.#pace.restMs(monotonicMs());
-    this.#busy = restMs > 0;
+    this.#o.tally.ticks++;
+    this.#restMs = this.#pace.restMs(monotonicMs());
+    this.#busy = this.#restMs > 0;
     if (this.#busy) {
-      await this.#o.lifecycle.sleep(restMs);
+      await this.#o.lifecycle.sleep(this.#restMs);
       await this.#tick();
     } else {
       if (this.#o.ingest.hasWork) this.#scheduleFlush();
@@ -211,9 +220,10 @@ export class Pump {
   }
 
   async #readDirty(): Promise<void> {
-    const { tails, redis } = this.#o;
+    const { tails, tally, redis } = this.#o;
     while (tails.hasDirty) {
       const rooms = tails.takeDirty(DIRTY_AT_ONCE);
+      tally.roomReads += rooms.length;
       const positions = new Map(rooms.map((tail) => [tail.conversationKey, tail.position]));
       const before = new Map(rooms.map((tail) => [tail, tail.position]));
       let streams: Map<string, StreamEntry[]>;

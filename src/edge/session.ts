@@ -30,6 +30,7 @@ import type { Sender } from "../ingest/ingest.ts";
 import type { Identity } from "./auth.ts";
 import { toCommand } from "./commands.ts";
 import type { EdgeContext } from "./context.ts";
+import { bytesOf } from "./edge-tally.ts";
 import type { Connection, Socket } from "./socket-port.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
@@ -50,6 +51,8 @@ interface Pending {
   readonly room: RoomId;
   /** It makes an entry that names it, which is all that a follower of the room needs. */
   readonly isMessage: boolean;
+  /** When it arrived, for one of some; 0 for the others. */
+  readonly sinceMs: number;
 }
 
 /** Frames that cannot be read or are not allowed, after which the connection ends. */
@@ -107,7 +110,9 @@ export class Session implements Connection, Sender {
   }
 
   send(frame: ServerFrame): void {
-    this.#socket.send(encodeServerFrame(frame, this.#socket.encoding));
+    const data = encodeServerFrame(frame, this.#socket.encoding);
+    this.#context.tally.bytesSent.frame += bytesOf(data);
+    this.#socket.send(data);
   }
 
   close(name: CloseName): void {
@@ -115,7 +120,8 @@ export class Session implements Connection, Sender {
     this.#socket.close(code, reason);
   }
 
-  closed(): void {
+  closed(code: number): void {
+    this.#context.tally.closed(code);
     this.subscriptions?.dropAll();
     this.#context.hub.remove(this);
     this.#become({ name: "closing" });
@@ -131,7 +137,8 @@ export class Session implements Connection, Sender {
       this.close("tooSlow");
       return;
     }
-    const size = typeof data === "string" ? Buffer.byteLength(data) : data.length;
+    const size = bytesOf(data);
+    this.#context.tally.bytesReceived += size;
     const most = this.#state.name === "live" ? LIMITS.frameBytes : LIMITS.helloBytes;
     if (size > most) {
       this.close("frameTooLarge");
@@ -144,6 +151,7 @@ export class Session implements Connection, Sender {
       this.#refuseFrame(error, data);
       return;
     }
+    this.#context.tally.framesReceived[frame.type]++;
     this.#handle(frame);
   }
 
@@ -169,6 +177,7 @@ export class Session implements Connection, Sender {
   #refuseFrame(error: unknown, data: Encoded): void {
     if (!(error instanceof SchemaError)) throw error;
     this.#badFrames++;
+    this.#context.tally.refused.invalid++;
     const unreadable = error instanceof UnreadableError || this.#badFrames > BAD_FRAMES_MAX;
     if (unreadable || this.#state.name !== "live") {
       this.close(this.#state.name === "greeting" && !unreadable ? "helloExpected" : "badFrame");
@@ -251,10 +260,12 @@ export class Session implements Connection, Sender {
     }
     const command = toCommand(frame, identity.user, device);
     if ("refused" in command) {
+      this.#context.tally.refused[command.refused]++;
       this.send({ type: "rejected", k, code: command.refused });
       return;
     }
-    this.#pending.set(k, { room: command.room, isMessage: command.type === "send" });
+    const sinceMs = this.#context.tally.samples() ? monotonicMs() : 0;
+    this.#pending.set(k, { room: command.room, isMessage: command.type === "send", sinceMs });
     this.#context.ingest.submit({ session: this.id, user: identity.user, device, command }, this);
   }
 
@@ -265,11 +276,13 @@ export class Session implements Connection, Sender {
 
   #putOff(k: CommandNumber, code: ErrorCode, retryAfterMs: number): void {
     if (this.#held.size < LIMITS.commandsInFlight) this.#held.add(k);
+    this.#context.tally.deferred[code]++;
     this.send({ type: "deferred", k, code, retryAfterMs });
   }
 
   /** `accepted` is sent only if the outcome has not come a little later: usually it has. */
   accepted(k: CommandNumber): void {
+    this.#context.tally.accepted++;
     if (this.#state.name === "live") this.#context.hub.acceptedSoon(this, k);
   }
 
@@ -285,8 +298,11 @@ export class Session implements Connection, Sender {
 
   /** For a message that the session was sent as an entry, that is the outcome: no second frame. */
   outcome({ k, room, result, again }: Outcome): void {
-    const isMessage = this.#pending.get(k)?.isMessage ?? false;
+    const { isMessage = false, sinceMs = 0 } = this.#pending.get(k) ?? {};
     this.#pending.delete(k);
+    if (sinceMs > 0) {
+      this.#context.tally.deliverySeconds.note((monotonicMs() - sinceMs) / 1_000);
+    }
     this.#held.delete(k);
     if (this.#state.name !== "live") return;
     const { subscriptions } = this.#state;
@@ -314,7 +330,10 @@ export class Session implements Connection, Sender {
 
   /** The socket reads too slowly: no more is pushed until it has caught up. */
   lag(): void {
-    this.subscriptions?.lag();
+    const { subscriptions } = this;
+    if (!subscriptions) return;
+    if (!subscriptions.lagging) this.#context.tally.lagged++;
+    subscriptions.lag();
   }
 }
 

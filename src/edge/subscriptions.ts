@@ -21,6 +21,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import { halves, type Position } from "../redis/position.ts";
 import type { ConversationEntry } from "../streams/conversation.ts";
 import type { EdgeContext } from "./context.ts";
+import { bytesOf } from "./edge-tally.ts";
 import { framesOf, topicOf } from "./fanout.ts";
 import type { ResumePoint } from "./room-reader.ts";
 import type { Mark, RoomTail } from "./room-tails.ts";
@@ -114,13 +115,14 @@ export class Subscriptions {
   /** Never rejects. */
   async #serve(request: Request): Promise<void> {
     const { room } = request;
-    const { tails, log } = this.#context;
+    const { tails, tally, log } = this.#context;
     this.#reads++;
     this.#reading.set(room, request);
     tails.beginJoin(room);
     try {
       await this.#read(request);
     } catch (error) {
+      tally.resumes.failed++;
       log.debug({ err: error, room }, "a room could not be read");
       if (this.#reading.get(room) === request) this.#end(room, "unavailable");
     }
@@ -147,6 +149,7 @@ export class Subscriptions {
 
   #refuse({ room, catchUp }: Request): void {
     const nothing = { epoch: 0 as Epoch, head: 0 as Seq, more: false, entries: [] };
+    this.#context.tally.resumes.refused++;
     if (catchUp) this.#end(room, "forbidden");
     else this.#send({ type: "resumed", room, status: "refused", ...nothing });
   }
@@ -199,11 +202,13 @@ export class Subscriptions {
     entries: readonly ConversationEntry[],
     { head, more }: { head: Seq; more: boolean },
   ): void {
+    const status = point.status as ResumeStatus;
+    this.#context.tally.resumes[status]++;
+    this.#context.tally.resumedEntries += entries.length;
     if (catchUp) {
       this.#sendEntries(room, entries);
       return;
     }
-    const status = point.status as ResumeStatus;
     const payloads = entries.map(({ payload }) => payload);
     this.#sendBinary(joinResumed({ room, status, epoch: point.epoch, head, more }, payloads));
   }
@@ -214,7 +219,9 @@ export class Subscriptions {
   }
 
   #sendBinary(frame: Uint8Array): void {
-    this.#socket.send(this.#socket.encoding === "json" ? transcodeToJson(frame) : frame);
+    const data = this.#socket.encoding === "json" ? transcodeToJson(frame) : frame;
+    this.#context.tally.bytesSent.page += bytesOf(data);
+    this.#socket.send(data);
   }
 
   #follow(room: RoomId): void {

@@ -7,6 +7,7 @@
  * in the log does no harm, the projector knows it by (device, k).
  */
 import { monotonicMs } from "../ops/clock.ts";
+import { countsOf } from "../ops/distribution.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { CommandNumber } from "../protocol/ids.ts";
 import { array, asInteger } from "../redis/replies.ts";
@@ -65,6 +66,8 @@ export class Ingest {
   readonly #lanes = new Map<PartitionId, Lane>();
   /** Lanes with something to send. */
   readonly #ready = new Set<Lane>();
+  /** Answers to batches; one that failed is tried again. */
+  readonly appends = countsOf(["appended", "busy", "failed"]);
   /** Called when work arrives while there was none. */
   onWork: () => void = () => {};
 
@@ -76,6 +79,15 @@ export class Ingest {
 
   get hasWork(): boolean {
     return this.#ready.size > 0;
+  }
+
+  /** Commands whose fate is not known yet. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const { queue, flying } of this.#lanes.values()) {
+      waiting += queue.length + (flying?.batch.length ?? 0);
+    }
+    return waiting;
   }
 
   /** Takes a command; the sender hears of it later, or of `busy` at once. */
@@ -133,10 +145,12 @@ export class Ingest {
       if (!flying) return;
       const reply = replies?.[i];
       if (reply === undefined || reply instanceof Error) {
+        this.appends.failed++;
         const spentMs = monotonicMs() - flying.sinceMs;
         if (spentMs >= INGEST_BOUNDS.deadlineMs) this.#giveUp(lane, "unavailable");
         return;
       }
+      this.appends[reply.outcome]++;
       if (reply.outcome === "busy") {
         this.#giveUp(lane, "busy");
         return;

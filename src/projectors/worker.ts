@@ -3,12 +3,14 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { Lifecycle } from "../ops/lifecycle.ts";
 import type { Log } from "../ops/log.ts";
+import type { Metrics } from "../ops/metrics.ts";
 import type { AckLevel } from "../protocol/frames.ts";
 import { connectForCommands, type ConnectOptions, type Redis } from "../redis/connect.ts";
 import { checkRedis } from "../redis/requirements.ts";
 import { BlockingReader } from "../redis/streams-reader.ts";
 import { openDeployment } from "../streams/deployment.ts";
 import { Keys } from "../streams/keys.ts";
+import { projectorMetrics } from "./projector-metrics.ts";
 import { Ownership } from "./runtime/ownership.ts";
 import { Projector } from "./runtime/projector.ts";
 
@@ -27,6 +29,7 @@ export interface ProjectorOptions {
 
 export interface RunningProjector {
   readonly worker: string;
+  readonly metrics: Metrics;
   /** Gives every partition back in good order. */
   stop(): Promise<void>;
 }
@@ -99,8 +102,10 @@ async function start(options: ProjectorOptions, links: Links): Promise<RunningPr
   lifecycle.run("projector", () => projector.run());
   log.info({ worker, partitions: ownership.held().length }, "projector is running");
 
+  const metrics = projectorMetrics({ projector, ownership, redis, leases, reader, log });
   return {
     worker,
+    metrics,
     async stop() {
       const stopping = lifecycle.stop();
       await reader.interrupt(leases).catch(() => reader.close());

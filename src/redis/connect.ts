@@ -4,7 +4,9 @@
  * decides, because only they know whether a second copy is harmless.
  */
 import { Redis, type RedisOptions } from "ioredis";
+import { monotonicMs } from "../ops/clock.ts";
 import type { Log } from "../ops/log.ts";
+import { LinkTally } from "./link-tally.ts";
 import { isRefusal } from "./replies.ts";
 
 export type { Redis };
@@ -57,6 +59,18 @@ export async function connectForBlocking(options: ConnectOptions): Promise<Redis
   return connect(options, { ...base, socketTimeout: SILENCE_MS.blocking });
 }
 
+const tallies = new WeakMap<Redis, LinkTally>();
+
+/** What a connection of this module has carried. */
+export function tallyOf(redis: Redis): LinkTally {
+  let tally = tallies.get(redis);
+  if (!tally) {
+    tally = new LinkTally(redis);
+    tallies.set(redis, tally);
+  }
+  return tally;
+}
+
 async function connect({ url, name, log }: ConnectOptions, options: Options): Promise<Redis> {
   const named: Options = { ...options, connectionName: name };
   if (url.startsWith("unix://")) named.path = decodeURIComponent(new URL(url).pathname);
@@ -68,6 +82,7 @@ async function connect({ url, name, log }: ConnectOptions, options: Options): Pr
     reported = true;
   });
   redis.on("ready", () => {
+    tallyOf(redis).connected();
     if (reported) log.info({ connection: name }, "redis connection is back");
     reported = false;
   });
@@ -92,11 +107,15 @@ export async function pipeline(
   const batch = redis.pipeline();
   for (const [name, ...args] of commands)
     batch.callBuffer(String(name), args as (string | Buffer)[]);
+  const tally = tallyOf(redis);
+  const sinceMs = monotonicMs();
   const replies = await batch.exec();
+  tally.travelled(commands.length, monotonicMs() - sinceMs);
   if (!replies) throw new Error("the pipeline was discarded");
   return replies.map(([error, reply]) => {
     if (!error) return reply;
     if (isRefusal(error)) return error;
+    tally.failures++;
     throw error;
   });
 }

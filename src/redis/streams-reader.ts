@@ -3,7 +3,8 @@
  * so a read may be lost, doubled or abandoned at no cost.
  */
 import type { Log } from "../ops/log.ts";
-import { connectForBlocking, type Redis, type RedisArg } from "./connect.ts";
+import { connectForBlocking, tallyOf, type Redis, type RedisArg } from "./connect.ts";
+import type { LinkTally } from "./link-tally.ts";
 import type { Position } from "./position.ts";
 import { asInteger, readStreams, type StreamEntry } from "./replies.ts";
 
@@ -51,6 +52,10 @@ export class BlockingReader {
       });
     });
     return reader;
+  }
+
+  get tally(): LinkTally {
+    return tallyOf(this.#redis);
   }
 
   async #learnClientId(): Promise<void> {

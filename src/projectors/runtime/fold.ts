@@ -23,6 +23,7 @@ import { appendEntry, conversationEntry, writeHead } from "../history/history.ts
 import { writeMembership } from "../membership/membership.ts";
 import { Operations } from "./operations.ts";
 import type { PartitionState } from "./partition-state.ts";
+import type { Decided } from "./projector-tally.ts";
 
 /** Dead letters kept per partition; each was logged as an error too. */
 const DEAD_LETTERS_KEPT = 10_000;
@@ -39,6 +40,7 @@ export interface Batch {
   /** Positions of the payloads that the bell carries, within the operations' arguments. */
   readonly inline: readonly number[];
   readonly deadLetters: number;
+  readonly decided: Decided;
 }
 
 /** Where a command stands in the log, and which edge brought it. */
@@ -76,6 +78,7 @@ export class Fold {
   /** Rooms that moved, with the head they had before. */
   readonly #moved = new Map<Room, number>();
   readonly #windows = new Set<string>();
+  readonly #decided: Decided = { applied: 0, duplicate: 0, rejected: {} };
   #commands = 0;
   #deadLetters = 0;
 
@@ -150,6 +153,10 @@ export class Fold {
 
   #tell({ edge }: Place, logged: LoggedCommand, result: CommandResult, again: boolean): void {
     const { session, command } = logged;
+    const decided = this.#decided;
+    if (again) decided.duplicate++;
+    else if (result.status === "applied") decided.applied++;
+    else decided.rejected[result.code] = (decided.rejected[result.code] ?? 0) + 1;
     this.#outcomes.push({ edge, session, k: command.k, room: command.room, result, again });
   }
 
@@ -192,6 +199,7 @@ export class Fold {
       bellHeader,
       inline: carried ? this.#payloadArgs : [],
       deadLetters: this.#deadLetters,
+      decided: this.#decided,
     };
   }
 

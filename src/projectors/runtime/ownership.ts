@@ -39,6 +39,9 @@ export class Ownership {
   readonly #held = new Map<PartitionId, OwnedPartition>();
   /** Places of commands that failed here, one a partition, until the partition is taken again. */
   readonly #failed = new Map<PartitionId, string>();
+  /** Leases granted to this worker, and leases it had to let go. */
+  taken = 0;
+  lost = 0;
   /** Called when the set of partitions to read has changed. */
   onChange: () => void = () => {};
 
@@ -117,6 +120,7 @@ export class Ownership {
     if (grant === null) {
       this.#held.delete(id);
     } else {
+      this.taken++;
       const state = new PartitionState(this.#keys, id, this.#epoch);
       this.#held.set(id, new OwnedPartition(id, grant, state, this.#failed.get(id) ?? null));
       this.#failed.delete(id);
@@ -136,6 +140,7 @@ export class Ownership {
    */
   lose(partition: OwnedPartition, reason: string, failed: string | null = null): void {
     if (!this.holds(partition)) return;
+    this.lost++;
     if (failed !== null) this.#failed.set(partition.id, failed);
     this.#log.warn({ partition: partition.id, fence: partition.fence, reason }, "lease lost");
     this.#become(partition.id, null);

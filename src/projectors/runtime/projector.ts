@@ -20,6 +20,7 @@ import type { Keys } from "../../streams/keys.ts";
 import { Fold, FoldError, placeText, type Batch, type Place } from "./fold.ts";
 import type { OwnedPartition, ReadEntry } from "./owned-partition.ts";
 import type { Ownership } from "./ownership.ts";
+import { ProjectorTally } from "./projector-tally.ts";
 import { applyCall, type Applied } from "./scripts.ts";
 
 /** A projector rests a little shorter than an edge, so that two rests rarely add up. */
@@ -40,6 +41,7 @@ export class Projector {
   readonly #lifecycle: Lifecycle;
   readonly #log: Log;
   readonly #pace = new Pace(PACE, monotonicMs());
+  readonly tally = new ProjectorTally();
 
   constructor(options: {
     redis: Redis;
@@ -61,11 +63,17 @@ export class Projector {
     this.#log = options.log;
   }
 
+  /** Commands a second, as the pace sees them. */
+  get perSecond(): number {
+    return this.#pace.perSecond;
+  }
+
   /** Ends when the lifecycle stops, with nothing pending. */
   async run(): Promise<void> {
     while (!this.#lifecycle.stopping) {
       await this.tick(BLOCK_MS);
       const restMs = this.#pace.restMs(monotonicMs());
+      this.tally.restMs = restMs;
       const behind = this.#ownership.held().some(({ busy }) => busy);
       if (restMs > 0 && !behind) await this.#lifecycle.sleep(restMs);
     }
@@ -74,6 +82,7 @@ export class Projector {
 
   /** One round; waits up to `blockMs` for commands when there are none. */
   async tick(blockMs: number): Promise<void> {
+    this.tally.ticks++;
     await this.#ownership.release();
     await this.#read(blockMs);
     const owned = this.#ownership.held().filter((partition) => !partition.halted);
@@ -132,6 +141,7 @@ export class Projector {
     try {
       await this.#fold(partition);
     } catch (error) {
+      this.tally.foldFailures++;
       this.#log.error({ partition: partition.id, err: error }, "a batch could not be folded");
       const failed = error instanceof FoldError ? error.place : null;
       this.#ownership.lose(partition, "its state is in doubt", failed);
@@ -184,7 +194,9 @@ export class Projector {
     const calls = partitions.map(({ id, fence, pending }) =>
       applyCall(this.#keys, { partition: id, fence, worker: this.#worker }, pending as Batch),
     );
+    const sinceMs = monotonicMs();
     const replies = await runScripts(this.#redis, calls);
+    this.tally.applySeconds.note((monotonicMs() - sinceMs) / 1_000);
     partitions.forEach((partition, i) => this.#settle(partition, replies[i] as Applied | Error));
     const [stuck] = partitions.filter(({ pending }) => pending !== null);
     if (stuck) await this.#lifecycle.sleep(RETRY_MS);
@@ -195,13 +207,16 @@ export class Projector {
     if (batch === null || !this.#ownership.holds(partition)) return;
     const about = { partition: partition.id, from: batch.from, to: batch.to };
     if (reply instanceof Error) {
+      this.tally.applies.refused++;
       this.#log.error({ ...about, err: reply }, "Redis refused a batch, it is tried again");
       return;
     }
+    this.tally.applies[reply.outcome]++;
     switch (reply.outcome) {
       case "applied":
       case "already":
         partition.confirm(batch);
+        this.tally.confirmed(batch);
         return;
       case "fenced":
       case "stale":

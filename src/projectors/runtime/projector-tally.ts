@@ -1,0 +1,50 @@
+/**
+ * What a projector counts while it works, in plain numbers; projector-metrics.ts
+ * hands them over when somebody scrapes.
+ */
+import { BATCH_SIZES, countsOf, Distribution, SECONDS } from "../../ops/distribution.ts";
+import { ERROR_CODES } from "../../protocol/errors.ts";
+import type { Applied } from "./scripts.ts";
+import type { Batch } from "./fold.ts";
+
+/** What became of the commands of one batch; a copy is `duplicate`, whatever it was told. */
+export interface Decided {
+  applied: number;
+  duplicate: number;
+  readonly rejected: Partial<Record<(typeof ERROR_CODES)[number], number>>;
+}
+
+const APPLY_OUTCOMES = [
+  "applied",
+  "already",
+  "stale",
+  "fenced",
+  "truncated",
+  "diverged",
+] as const satisfies readonly Applied["outcome"][];
+
+export class ProjectorTally {
+  applied = 0;
+  duplicate = 0;
+  readonly rejected = countsOf(ERROR_CODES);
+  deadLetters = 0;
+  logEntries = 0;
+  /** `refused`: Redis answered with an error. */
+  readonly applies = countsOf([...APPLY_OUTCOMES, "refused"]);
+  readonly applySeconds = new Distribution(SECONDS);
+  readonly batchCommands = new Distribution(BATCH_SIZES);
+  foldFailures = 0;
+  ticks = 0;
+  /** The rest before the last tick. */
+  restMs = 0;
+
+  /** A batch is in effect; called once for it, however often it was tried. */
+  confirmed({ decided, commands, entries, deadLetters }: Batch): void {
+    this.applied += decided.applied;
+    this.duplicate += decided.duplicate;
+    for (const code of ERROR_CODES) this.rejected[code] += decided.rejected[code] ?? 0;
+    this.deadLetters += deadLetters;
+    this.logEntries += entries;
+    this.batchCommands.note(commands);
+  }
+}
