@@ -93,7 +93,8 @@ export class Talker {
   #edge: StormEdge;
   /** Counts changes of edge and deferrals: only the newest sender may hold this device up. */
   #turn = 0;
-  #heldUntil = 0;
+  /** Between a deferral and the resend: nothing newer may go out. */
+  #held = false;
 
   constructor(session: number, user: string, edge: StormEdge, cast: Cast, chance: Chance) {
     this.session = session;
@@ -113,7 +114,7 @@ export class Talker {
 
   /** Sends the next command, if it may. */
   talk(): void {
-    if (this.#held() || this.#waiting.length >= UNDER_WAY_MAX) return;
+    if (this.#held || this.#waiting.length >= UNDER_WAY_MAX) return;
     const command = { k: ++this.#k as CommandNumber, ...this.#body() } as Command;
     const { session } = this;
     const logged = { session, user: this.#user, device: this.#device, command };
@@ -137,10 +138,6 @@ export class Talker {
     return { type: "send", room, text: `${this.#user} ${this.#k}` };
   }
 
-  #held(): boolean {
-    return performance.now() < this.#heldUntil;
-  }
-
   #submit(logged: LoggedCommand): void {
     const turn = this.#turn;
     const sender: Sender = {
@@ -148,9 +145,8 @@ export class Talker {
       deferred: () => {
         if (turn !== this.#turn) return;
         this.#turn++;
-        const waitMs = this.#chance.between(5, 40);
-        this.#heldUntil = performance.now() + waitMs;
-        setTimeout(() => this.resend(), waitMs);
+        this.#held = true;
+        setTimeout(() => this.resend(), this.#chance.between(5, 40));
       },
     };
     this.#edge.ingest.submit(logged, sender);
@@ -160,7 +156,7 @@ export class Talker {
   resend(edge = this.#edge): void {
     this.#edge = edge;
     this.#turn++;
-    this.#heldUntil = 0;
+    this.#held = false;
     const turn = this.#turn;
     for (const logged of this.#waiting) {
       if (turn !== this.#turn) return; // deferred on the spot
