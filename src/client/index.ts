@@ -9,3 +9,7 @@ export type { Outcome } from "./outbox.ts";
 export type { PendingMessage, PendingState, Room } from "./room.ts";
 export type { SocketConstructor, SocketLike } from "./socket.ts";
 export type { FollowFrom, FollowOptions, SubscriptionState } from "./subscription.ts";
+export type { Cursor } from "../protocol/cursor.ts";
+export type { AckLevel, ChatEvent, ClientCommand, Entry, RoomKind } from "../protocol/frames.ts";
+export type { CommandNumber, DeviceId, Epoch, RoomId, Seq, UserId } from "../protocol/ids.ts";
+export { LIMITS } from "../protocol/limits.ts";
