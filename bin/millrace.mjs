@@ -6,6 +6,7 @@
 import { fileURLToPath } from "node:url";
 
 import { checkNode, ensureBuilt, ensureInstalled, fail, isBuilt, MAIN } from "./set-up.mjs";
+import { ensurePrometheus } from "./prometheus.mjs";
 import { ensureRedis } from "./redis.mjs";
 
 checkNode();
@@ -15,6 +16,7 @@ try {
   const built = isBuilt();
   ensureInstalled({ development: !built });
   if (!built) ensureBuilt();
+  if (needsPrometheus()) process.env.PROMETHEUS = ensurePrometheus().prometheus;
   if (needsRedis()) await ensureRedis({ yes: words.includes("--yes") });
 } catch (error) {
   fail(error);
@@ -23,8 +25,17 @@ try {
 process.argv[1] = fileURLToPath(MAIN);
 await import(MAIN.href);
 
+function needsPrometheus() {
+  const named = process.env.PROMETHEUS || words.some((word) => word.startsWith("--prometheus="));
+  return words[0] === "observe" && !named && !words.includes("--prometheus") && !wantsHelp();
+}
+
+function wantsHelp() {
+  return words.includes("--help") || words.includes("-h");
+}
+
 function needsRedis() {
-  if (words.includes("--help") || words.includes("-h")) return false;
+  if (wantsHelp()) return false;
   const named = process.env.REDIS_URL || words.some((word) => word.startsWith("--redis-url"));
   const running = words[0] === "replay" && words.some((word) => word.startsWith("--url"));
   return !named && !running && (words[0] === "start" || words[0] === "replay");

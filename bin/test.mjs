@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
+import { ensurePrometheus } from "./prometheus.mjs";
 import { ensureRedis } from "./redis.mjs";
 import { checkNode, ensureBuilt, ensureInstalled, fail, ROOT } from "./set-up.mjs";
 
@@ -12,6 +13,7 @@ try {
   ensureInstalled({ development: true });
   ensureBuilt();
   await ensureRedis({ yes: args.includes("--yes") });
+  ensurePrometheus();
 } catch (error) {
   fail(error);
 }

@@ -8,7 +8,16 @@
 import { LOG_FORMATS, LOG_LEVELS } from "./ops/log.ts";
 import { LIMITS } from "./protocol/limits.ts";
 import { PARTITIONS_MAX } from "./streams/partitions.ts";
-import { flag, integer, list, optional, text, word, type Kind } from "./setting-kinds.ts";
+import {
+  flag,
+  integer,
+  list,
+  optional,
+  switchable,
+  text,
+  word,
+  type Kind,
+} from "./setting-kinds.ts";
 
 export const COMMANDS = [
   "start",
@@ -18,6 +27,7 @@ export const COMMANDS = [
   "status",
   "chat",
   "replay",
+  "observe",
 ] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
@@ -68,7 +78,7 @@ export const SETTINGS = {
   dataDir: setting({
     kind: text("folder"),
     default: ".millrace",
-    takenBy: [...WITH_REDIS, "token", "chat"],
+    takenBy: [...WITH_REDIS, "token", "chat", "observe"],
     about: "Folder of the private Redis and of the secret that signs demo tokens.",
   }),
   partitions: setting({
@@ -184,6 +194,31 @@ export const SETTINGS = {
     default: "pretty",
     takenBy: ["start", "edge", "projector"],
     about: "`pretty` for people, `json` for machines: one object a line on stdout.",
+  }),
+  metricsHost: setting({
+    kind: text("address"),
+    default: "127.0.0.1",
+    takenBy: ["start", "edge", "projector"],
+    about: "Address that `/metrics` of every role listens on; it tells who asks how busy you are.",
+  }),
+  metricsPort: setting({
+    kind: switchable(integer(0, 65_535)),
+    default: 9464,
+    takenBy: ["start", "edge", "projector"],
+    about:
+      "Port of `/metrics`; the roles of `start` count up from it. 0 takes a free one, as does a role whose port is taken.",
+  }),
+  prometheus: setting({
+    kind: text("file"),
+    default: "prometheus",
+    takenBy: ["observe"],
+    about: "The Prometheus to run; without this setting one is installed where there is none.",
+  }),
+  prometheusPort: setting({
+    kind: integer(0, 65_535),
+    default: 9090,
+    takenBy: ["observe"],
+    about: "Port of that Prometheus on 127.0.0.1; 0 takes a free one.",
   }),
   demo: setting({
     kind: flag,

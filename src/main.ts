@@ -46,6 +46,11 @@ const actions: Actions = {
     const { chatFrom } = await import("./cli/chat-command.ts");
     await chatFrom(config, options);
   },
+  async observe(config) {
+    const { observe } = await import("./cli/observe.ts");
+    const stopping = stopSignal(() => process.exit(1));
+    process.exit(await observe(config, stopping, say));
+  },
   async replay(config, options, files) {
     const { replay } = await import("./cli/replay.ts");
     const stopping = stopSignal(() => process.exit(1));
@@ -62,7 +67,8 @@ async function untilStopped(start: (stopping: AbortSignal) => Promise<Running>):
   });
   try {
     running = await start(stopping);
-    if (process.connected) process.send?.({ ready: true, address: running.address });
+    const { address, metricsTarget = null } = running;
+    if (process.connected) process.send?.({ ready: true, address, metricsTarget });
     if (!stopping.aborted) await once(stopping, "abort");
     await running.stop();
   } catch (error) {

@@ -72,6 +72,20 @@ export function optional<T>(kind: Kind<T>): Kind<T | null> {
   return { ...kind, format: (value) => (value === null ? "" : kind.format(value)) };
 }
 
+/** A kind that can be switched off: null, written as `off`. */
+export function switchable<T>(kind: Kind<T>): Kind<T | null> {
+  return {
+    label: kind.label,
+    values: `${kind.values}, or \`off\``,
+    parse(given) {
+      if (given === "off") return { value: null };
+      const parsed = kind.parse(given);
+      return "problem" in parsed ? { problem: `${parsed.problem}, or off` } : parsed;
+    },
+    format: (value) => (value === null ? "off" : kind.format(value)),
+  };
+}
+
 /** On or off. */
 export const flag: Kind<boolean> = {
   label: "",

@@ -34,6 +34,7 @@ const ROWS: Readonly<Record<CommandName, CommandRow>> = {
       ["--token <token>", "a token, instead of one signed here"],
     ],
   },
+  observe: { about: "run a Prometheus over the engine that start runs from the same DATA_DIR" },
   replay: {
     about: "play chat logs through an engine and prove that nothing is lost, doubled or reordered",
     arguments: ["[logs...]", "IRC logs, a room each; without any a synthetic corpus is played"],

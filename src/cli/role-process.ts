@@ -23,6 +23,8 @@ export interface RoleOptions {
 export interface RoleProcess extends Launched {
   /** `http://host:port` of an edge, null of a projector. */
   readonly address: string | null;
+  /** `host:port` where it answers scrapes; null where it does not. */
+  readonly metricsTarget: string | null;
 }
 
 /** Resolves when the role says that it is ready and, if it has an address, answers /health there. */
@@ -57,7 +59,7 @@ export async function launchRole(options: RoleOptions): Promise<RoleProcess> {
       throw ready === REFUSED ? new LaunchRefused(reason) : new Error(reason);
     }
     if (ready.address !== null) await healthy(ready.address, giveUp);
-    return running(child, ready.address, exited);
+    return running(child, ready, exited);
   } catch (error) {
     kill();
     await exited;
@@ -69,12 +71,12 @@ export async function launchRole(options: RoleOptions): Promise<RoleProcess> {
 
 function running(
   child: ChildProcess,
-  address: string | null,
+  ready: ReadyMessage,
   exited: Promise<number | string>,
 ): RoleProcess {
   return {
     pid: child.pid as number,
-    address,
+    ...ready,
     exited: exited.then((how) => `it ended with ${how}`),
     kill: (signal) => void child.kill(signal),
     async stop(deadlineMs) {
@@ -86,14 +88,20 @@ function running(
   };
 }
 
-function readyMessage(child: ChildProcess): Promise<{ address: string | null }> {
+type ReadyMessage = Pick<RoleProcess, "address" | "metricsTarget">;
+
+function readyMessage(child: ChildProcess): Promise<ReadyMessage> {
   return new Promise((resolve) => {
     child.on("message", (message) => {
       if (typeof message !== "object" || message === null || !("ready" in message)) return;
-      const address = "address" in message ? message.address : null;
-      resolve({ address: typeof address === "string" ? address : null });
+      const { address, metricsTarget } = message as { address?: unknown; metricsTarget?: unknown };
+      resolve({ address: textOrNull(address), metricsTarget: textOrNull(metricsTarget) });
     });
   });
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 /** Rejects only when `signal` is raised: until then an edge may still be waking up. */

@@ -4,11 +4,16 @@ import { findPrivateRedis } from "./private-redis.ts";
 import { ConfigError, type Config } from "../config.ts";
 import type { AuthConfig } from "../edge/auth.ts";
 import { createLog, type Log } from "../ops/log.ts";
+import type { Metrics } from "../ops/metrics.ts";
+import { serveMetrics } from "../ops/metrics-server.ts";
+import { ProcessTally } from "../ops/process-tally.ts";
 
 /** Something that `main` stops on a signal. */
 export interface Running {
   /** Where it can be reached; null when nobody connects to it. */
   readonly address: string | null;
+  /** `host:port` where it answers scrapes, if it does. */
+  readonly metricsTarget?: string | null;
   /** Finishes what is under way, then resolves. */
   stop(): Promise<void>;
   /** Ends what `stop` still waits for. */
@@ -17,6 +22,7 @@ export interface Running {
 
 export async function runEdge(config: Config): Promise<Running> {
   const { startEdge } = await import("../edge/edge.ts");
+  const log = logOf(config, "edge");
   const edge = await startEdge({
     redisUrl: await redisUrlOf(config),
     host: config.host,
@@ -29,13 +35,14 @@ export async function runEdge(config: Config): Promise<Running> {
     beatMs: config.beatMs,
     directRoomsMax: config.directRoomsMax,
     backlogMax: config.backlogMax,
-    log: logOf(config, "edge"),
+    log,
   });
-  return { address: edge.address, stop: () => edge.stop() };
+  return withMetrics(config, log, edge);
 }
 
 export async function runProjector(config: Config): Promise<Running> {
   const { startProjector } = await import("../projectors/worker.ts");
+  const log = logOf(config, "projector");
   const projector = await startProjector({
     redisUrl: await redisUrlOf(config),
     partitions: config.partitions,
@@ -43,9 +50,38 @@ export async function runProjector(config: Config): Promise<Running> {
     historyPerRoom: config.historyPerRoom,
     leaseTtlMs: config.leaseTtlMs,
     leaseRenewMs: config.leaseRenewMs,
-    log: logOf(config, "projector"),
+    log,
   });
-  return { address: null, stop: () => projector.stop() };
+  return withMetrics(config, log, { address: null, ...projector });
+}
+
+interface Role {
+  readonly address: string | null;
+  readonly metrics: Metrics;
+  stop(): Promise<void>;
+}
+
+/** The role, and beside it /metrics, which answers until the role has ended. */
+async function withMetrics(config: Config, log: Log, role: Role): Promise<Running> {
+  const { address, metrics } = role;
+  const { metricsHost: host, metricsPort: port } = config;
+  if (port === null) return { address, stop: () => role.stop() };
+  const server = await serveMetrics({ metrics, host, port, log }).catch(async (error: unknown) => {
+    await role.stop();
+    throw error;
+  });
+  const tally = new ProcessTally();
+  metrics.add((to) => tally.publish(to));
+  tally.start();
+  return {
+    address,
+    metricsTarget: server.target,
+    async stop() {
+      await role.stop();
+      tally.stop();
+      await server.close();
+    },
+  };
 }
 
 export function logOf(config: Config, name: string): Log {

@@ -17,6 +17,7 @@ import { lockFolder, type FolderLock } from "./private-place.ts";
 import type { RedisProcess } from "./redis-process.ts";
 import { launchRole, type RoleProcess } from "./role-process.ts";
 import type { Running } from "./roles.ts";
+import { ScrapeTargets } from "./scrape-targets.ts";
 import { welcome } from "./welcome.ts";
 
 /** How long each layer may take to end before it is killed. */
@@ -42,6 +43,7 @@ class Engine implements Running {
   readonly #config: Config;
   readonly #output: Output;
   readonly #log: Log;
+  readonly #targets: ScrapeTargets;
   #lock: FolderLock | null = null;
   #redis: KeepRunning<RedisProcess> | null = null;
   #projectors: KeepRunning<RoleProcess>[] = [];
@@ -53,6 +55,8 @@ class Engine implements Running {
     this.#config = config;
     this.#output = new Output(config);
     this.#log = this.#output.log("start");
+    const { dataDir, metricsPort: firstPort } = config;
+    this.#targets = new ScrapeTargets({ dataDir, firstPort, log: this.#log });
   }
 
   get address(): string | null {
@@ -98,6 +102,7 @@ class Engine implements Running {
     await stopAll(this.#edges, STOP_MS.edges);
     await stopAll(this.#projectors, STOP_MS.projectors);
     await this.#redis?.stop(STOP_MS.redis);
+    if (this.#lock) await this.#targets.remove();
     await this.#lock?.release();
     this.#log.info("stopped");
   }
@@ -126,14 +131,18 @@ class Engine implements Running {
     return new KeepRunning({
       name,
       log: this.#log,
-      launch: (signal) =>
-        launchRole({
+      launch: async (signal) => {
+        const metricsPort = this.#targets.portOf(name);
+        const running = await launchRole({
           role,
           signal,
           entry: process.argv[1] ?? "",
-          environment: childEnvironment(settings()),
+          environment: childEnvironment({ ...settings(), metricsPort }),
           onLine: (line) => this.#output.line(name, line),
-        }),
+        });
+        this.#targets.found(name, role, running.metricsTarget);
+        return running;
+      },
     });
   }
 

@@ -8,6 +8,8 @@ import type { PartitionId } from "./partitions.ts";
 export interface PartitionReport {
   readonly partition: PartitionId;
   readonly group: string;
+  /** The group's checkpoint. */
+  readonly appliedTo: Position;
   /** Commands in the log that the group has not applied. */
   readonly lagCommands: number;
   /** How long the oldest of them has waited, by the store's clock. */
@@ -46,7 +48,7 @@ export async function reportPartitions(redis: Redis, keys: Keys): Promise<Partit
   });
   const behind = found.filter(({ lagCommands }) => lagCommands > 0);
   const oldest = await oldestAfter(redis, keys, behind);
-  return found.map(({ appliedTo: _, ...report }) => {
+  return found.map((report) => {
     const sinceMs = oldest.get(report.partition) ?? nowMs;
     return { ...report, lagMs: Math.max(0, nowMs - sinceMs) };
   });
