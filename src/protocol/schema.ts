@@ -75,7 +75,7 @@ export function text<T extends string = string>(bounds: TextBounds): Field<T> {
 }
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** Size in UTF-8 without encoding it; the input may hold lone surrogates (3 bytes each). */
+/** Size in UTF-8 without encoding it, of well-formed text. */
 export function utf8Length(value: string): number {
   let bytes = value.length;
   for (let i = 0; i < value.length; i++) {
