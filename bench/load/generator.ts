@@ -59,15 +59,18 @@ class Generator {
     const { warmUpSec, measureSec, messagesPerSec, membersPerRoom } = this.#plan;
     const total = Math.round((warmUpSec + measureSec) * messagesPerSec);
     const progress = setInterval(() => this.#progress(), PROGRESS_MS);
-    while (this.#next < total) {
+    // What is put off is not sent again here: past the engine's limit there is nothing to measure.
+    while (this.#next < total && this.#ledger.refused === 0) {
       this.#sendDue(total);
-      this.#noteWindow();
+      this.#noteWindow(nowUs());
       // Node rounds up to whole milliseconds: some messages leave late, and are counted as such.
       await pause((this.#dueUs(this.#next) - nowUs()) / 1_000);
     }
-    this.#noteWindow();
+    this.#noteWindow(Infinity);
     const deadline = performance.now() + DRAIN_MS_MAX;
-    while (this.#ledger.delivered < total * membersPerRoom && performance.now() < deadline) {
+    const expected = this.#ledger.totalSent * membersPerRoom;
+    while (this.#ledger.delivered < expected && performance.now() < deadline) {
+      if (this.#ledger.refused > 0) break;
       await pause(10);
     }
     await pause(LINGER_MS);
@@ -106,18 +109,13 @@ class Generator {
   }
 
   /** Tells the parent of the window's ends, at which it looks at the processes. */
-  #noteWindow(): void {
+  #noteWindow(timeUs: number): void {
     const { fromUs, toUs } = this.#window;
-    const now = nowUs();
-    if (this.#cpu === null && now >= fromUs) {
+    if (this.#cpu === null && timeUs >= fromUs) {
       this.#cpu = { since: process.cpuUsage(), share: null };
       tell({ type: "measuring" });
     }
-    if (
-      this.#cpu !== null &&
-      this.#cpu.share === null &&
-      now >= toUs - 1e6 / this.#plan.messagesPerSec
-    ) {
+    if (this.#cpu !== null && this.#cpu.share === null && timeUs >= toUs) {
       const { user, system } = process.cpuUsage(this.#cpu.since);
       this.#cpu.share = (user + system) / (this.#plan.measureSec * 1e6);
       tell({ type: "measured" });

@@ -32,9 +32,11 @@ export function faultsOf(name: string, { completeness }: Measured["report"]): st
   return lost + doubled + reordered + refused === 0 ? [] : [`${name}: ${told(completeness)}`];
 }
 
+/** Completeness, in the words that every result has. */
 export function told({ lost, doubled, reordered, refused }: Completeness): string {
-  const rest = refused === 0 ? "" : ` refused ${refused}`;
-  return `lost ${lost} doubled ${doubled} reordered ${reordered}${rest}`;
+  // The client sends again what was put off; the generator does not, so nothing can be said of loss.
+  if (refused > 0) return "past its limit: commands were put off";
+  return `lost ${lost} doubled ${doubled} reordered ${reordered}`;
 }
 
 export function percent(share: number): string {
