@@ -1,7 +1,7 @@
 /** Whatever a peer sends: a coded error or a coded close, and nobody else notices. */
 import { request } from "node:http";
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import type { RunningEdge } from "../../src/edge/edge.ts";

@@ -1,5 +1,5 @@
 /** Pages of history by seq, against a plain list, over conversations as unlike as they come. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { RoomReader } from "../../src/edge/room-reader.ts";

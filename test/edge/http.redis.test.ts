@@ -43,9 +43,9 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
 
   it("[HI2] a walk through the pages during traffic sees every seq once, either way", async () => {
     for (let i = 0; i < 60; i++) await ann.say(room, `before ${i}`);
-    let talking = true;
+    const silence = new AbortController();
     const talk = (async () => {
-      while (talking) await ann.say(room, "meanwhile");
+      while (!silence.signal.aborted) await ann.say(room, "meanwhile");
     })();
     const down: number[] = [];
     let at = await page("limit=7");
@@ -60,7 +60,7 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
       at = await page(`limit=9&after=${up.at(-1) ?? 0}`);
       up.push(...at.entries.map(({ seq }) => seq));
     } while (at.more && up.length < head + 1_000);
-    talking = false;
+    silence.abort();
     await talk;
     expect(down).toEqual(Array.from({ length: head }, (_, i) => i + 1));
     expect(up).toEqual(up.map((_, i) => i + 1));
