@@ -173,7 +173,7 @@ describe("comparing", () => {
     expect(isEqual(compare(marks, gap))).toBe(false);
   });
 
-  it("shows the first places, harmless to a terminal", () => {
+  it("shows the first place, harmless to a terminal", () => {
     const { first } = compare([mark("message.sent", "ann", "\u009b31m\u202e")], []);
     expect(first).toEqual([
       'place 1: expected ["message.sent","ann","\\u009b31m\\u202e"], found nothing',
@@ -285,7 +285,7 @@ describe("the verdict", () => {
     ["something is doubled", worst({ doubled: 1 }), "lost 0 doubled 1 reordered 0"],
     ["something is out of order", worst({ reordered: 3 }), "lost 0 doubled 0 reordered 3"],
     ["something is strange", worst({ unexpected: 1 }), "reordered 0 unexpected 1"],
-    ["numbers are not dense", worst({ misnumbered: 1 }), "another seq"],
+    ["numbers are not dense", worst({ misnumbered: 1 }), "a seq that is not their place"],
     [
       "a command failed",
       { player: { outcomeMs: [], latestMs: 0, failures: { count: 1, first: ["forbidden"] } } },

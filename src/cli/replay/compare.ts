@@ -17,7 +17,7 @@ export interface Differences {
   readonly unexpected: number;
   /** Entries whose seq is not their place. */
   readonly misnumbered: number;
-  /** The first places that differ, for people. */
+  /** Where each list begins to differ, for people. */
   readonly first: readonly string[];
 }
 
@@ -30,20 +30,21 @@ export const NO_DIFFERENCES: Differences = {
   first: [],
 };
 
-/** Differences that are shown of one room. */
-const SHOWN_MAX = 3;
-
 export function compare(expected: readonly string[], seen: readonly Seen[]): Differences {
   const found = matched(expected, seen);
   const misnumbered = seen.filter(({ seq }, i) => seq !== i + 1).length;
-  const first: string[] = [];
+  return { ...found, misnumbered, first: firstDifference(expected, seen) };
+}
+
+/** Only the first: one entry too many shifts all that follow. */
+function firstDifference(expected: readonly string[], seen: readonly Seen[]): string[] {
   for (let i = 0; i < Math.max(expected.length, seen.length); i++) {
-    if (first.length >= SHOWN_MAX) break;
     const entry = seen[i];
     if (entry?.mark === expected[i] && entry?.seq === i + 1) continue;
-    first.push(`place ${i + 1}: expected ${shown(expected[i])}, found ${shown(entry?.mark)}`);
+    const found = entry === undefined ? "nothing" : `${shown(entry.mark)} with seq ${entry.seq}`;
+    return [`place ${i + 1}: expected ${shown(expected[i])}, found ${found}`];
   }
-  return { ...found, misnumbered, first };
+  return [];
 }
 
 /** Equal entries are interchangeable: how often each is there counts, and then the order. */
@@ -149,6 +150,6 @@ function combined(
     reordered: of(a.reordered, b.reordered),
     unexpected: of(a.unexpected, b.unexpected),
     misnumbered: of(a.misnumbered, b.misnumbered),
-    first: [...a.first, ...b.first],
+    first: [...new Set([...a.first, ...b.first])],
   };
 }

@@ -120,7 +120,9 @@ function faultLines(outcome: Outcome): string[] {
     ...failures,
     ...troubles.map((text) => row("TROUBLE", text)),
     ...differences.slice(0, SHOWN_DIFFERENCES).map((text) => row("DIFFERS", text)),
-    ...(misnumbered > 0 ? [row("DIFFERS", `${misnumbered} entries have another seq`)] : []),
+    ...(misnumbered > 0
+      ? [row("DIFFERS", `${misnumbered} entries have a seq that is not their place`)]
+      : []),
     ...vacuous,
   ];
 }
