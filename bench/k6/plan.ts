@@ -39,27 +39,27 @@ export interface Scenario {
 export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
   "connect-and-chat": {
     about: "People buy tickets, connect, join rooms of ten and talk.",
-    sizes: { vus: 20, sockets: 4, rooms: 8, rate: 40, seconds: 30, messages: 0, p95Ms: 250 },
+    sizes: { vus: 20, sockets: 4, rooms: 8, rate: 40, seconds: 30, messages: 0, p95Ms: 500 },
     smoke: { vus: 2, sockets: 3, rooms: 2, rate: 10, seconds: 2 },
   },
   "large-room": {
     about: "A few talk in one room that everybody follows.",
-    sizes: { vus: 20, sockets: 10, rooms: 1, rate: 10, seconds: 30, messages: 0, p95Ms: 250 },
+    sizes: { vus: 20, sockets: 10, rooms: 1, rate: 10, seconds: 30, messages: 0, p95Ms: 500 },
     smoke: { vus: 2, sockets: 5, rate: 10, seconds: 2 },
   },
   "reconnect-storm": {
     about: "Everybody loses the connection at once, three times, and keeps typing.",
-    sizes: { vus: 20, sockets: 10, rooms: 10, rate: 40, seconds: 40, messages: 0, p95Ms: 250 },
+    sizes: { vus: 20, sockets: 10, rooms: 10, rate: 40, seconds: 40, messages: 0, p95Ms: 500 },
     smoke: { vus: 2, sockets: 3, rooms: 2, rate: 20, seconds: 3 },
   },
   "history-paging": {
     about: "Long histories are read by HTTP and by socket while they grow.",
-    sizes: { vus: 6, sockets: 2, rooms: 3, rate: 6, seconds: 20, messages: 2_000, p95Ms: 250 },
+    sizes: { vus: 6, sockets: 2, rooms: 3, rate: 6, seconds: 20, messages: 2_000, p95Ms: 500 },
     smoke: { vus: 1, sockets: 2, rooms: 2, rate: 4, seconds: 2, messages: 300 },
   },
   soak: {
     about: "A quiet day: rooms of ten, and people who come and go.",
-    sizes: { vus: 10, sockets: 4, rooms: 4, rate: 8, seconds: 600, messages: 0, p95Ms: 250 },
+    sizes: { vus: 10, sockets: 4, rooms: 4, rate: 8, seconds: 600, messages: 0, p95Ms: 500 },
     smoke: { vus: 2, sockets: 2, rooms: 1, rate: 8, seconds: 3 },
   },
 };
