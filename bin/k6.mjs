@@ -8,8 +8,8 @@ import { ensureK6 } from "./k6-tool.mjs";
 import { ensureRedis } from "./redis.mjs";
 import { checkNode, ensureBuilt, ensureInstalled, fail, ROOT, SetUpError } from "./set-up.mjs";
 
-/** Where tsconfig.bench.json puts the runner. */
-const RUNNER = join(ROOT, "dist", "bench", "bench", "k6-runner");
+/** Where tsconfig.k6.json puts the runner. */
+const RUNNER = join(ROOT, "dist", "k6", "bench", "k6-runner");
 const USAGE = 2;
 
 checkNode();
@@ -42,7 +42,7 @@ function answer({ kind, text }) {
 /** Always, because a build of the engine removes from dist what is not its own. */
 function compile() {
   const tsc = join(ROOT, "node_modules", "typescript", "bin", "tsc");
-  const { status } = spawnSync(process.execPath, [tsc, "-p", "tsconfig.bench.json"], {
+  const { status } = spawnSync(process.execPath, [tsc, "-p", "tsconfig.k6.json"], {
     cwd: ROOT,
     stdio: ["ignore", 2, 2],
   });
