@@ -164,6 +164,7 @@ export class Cluster {
       redisUrl: this.#redisUrl,
       authSecret: this.secret,
       historyPerRoom,
+      metricsPort: null,
       logLevel: "warn",
       logFormat: "json",
     };
