@@ -39,6 +39,18 @@ export class Bells {
 
   /** Places every stream at its present end: what is older is found by reading the rooms. */
   async resolve(): Promise<void> {
+    await this.#place(() => true);
+  }
+
+  /**
+   * After the link was away: goes on where it was, so that no outcome is passed
+   * over, but for streams that are shorter now than what was heard of them.
+   */
+  async rejoin(): Promise<void> {
+    await this.#place((heard, newest) => comparePositions(newest, heard.position) < 0);
+  }
+
+  async #place(moves: (heard: Heard, newest: Position) => boolean): Promise<void> {
     const all = [...this.#byKey.values()];
     const replies = await pipeline(
       this.#redis,
@@ -49,7 +61,9 @@ export class Bells {
     );
     all.forEach((heard, i) => {
       const [newest] = readEntries(replies[2 * i + 1]);
-      heard.position = newest?.id ?? ORIGIN;
+      const end = newest?.id ?? ORIGIN;
+      if (!moves(heard, end)) return;
+      heard.position = end;
       const checkpoint = (asTextOrNull(replies[2 * i]) ?? ORIGIN) as Position;
       heard.appliedTo = newest ? readBell(newest.fields).to : checkpoint;
     });

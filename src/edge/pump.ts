@@ -275,7 +275,7 @@ export class Pump {
     this.#scheduleFlush();
     this.#o.lifecycle.run("recovery", async () => {
       await this.#o.lifecycle.sleep(Math.random() * RECOVERY_JITTER_MS);
-      await this.#o.bells.resolve();
+      await this.#o.bells.rejoin();
       this.#o.onOutcomesLost(null);
       const tails = [...this.#o.tails.all()];
       for (let at = 0; at < tails.length; at += RECOVERY_ROOMS_AT_ONCE) {
