@@ -112,10 +112,19 @@ export class Peer {
   async run(draft: Draft, k?: number): Promise<CommandOutcome> {
     return this.outcome(this.command(draft, k));
   }
-  /** The frame that tells the fate of `k`, or the own entry that does. */
-  outcome(k: CommandNumber): Promise<CommandOutcome> {
+  /** The same, and sends it again for as long as it is put off. */
+  async insist(draft: Draft): Promise<ServerFrameOf<"applied"> | ServerFrameOf<"rejected">> {
+    for (let k = this.command(draft), since = 0; ; this.command(draft, k)) {
+      const outcome = await this.outcome(k, since);
+      if (outcome.type !== "deferred") return outcome;
+      since = this.frames.length;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(100, outcome.retryAfterMs)));
+    }
+  }
+  /** The frame at or after index `since` that tells the fate of `k`, or the own entry that does. */
+  outcome(k: CommandNumber, since = 0): Promise<CommandOutcome> {
     return this.until(`an outcome of ${k}`, () => {
-      for (const frame of this.frames) {
+      for (const frame of this.frames.slice(since)) {
         const told =
           frame.type === "applied" || frame.type === "rejected" || frame.type === "deferred";
         if (told && frame.k === k) return frame;
