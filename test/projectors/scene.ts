@@ -1,21 +1,17 @@
 /** One partition of a deployment, driven by hand: what ingest and a projector do, step by step. */
 import { createHash } from "node:crypto";
 
-import { appendScript } from "../../src/ingest/ingest.ts";
+import * as ingest from "../../src/ingest/ingest.ts";
 import { createLog } from "../../src/ops/log.ts";
-import { Fold, type Batch } from "../../src/projectors/runtime/fold.ts";
+import * as fold from "../../src/projectors/runtime/fold.ts";
+import type { Batch } from "../../src/projectors/runtime/fold.ts";
 import { PartitionState } from "../../src/projectors/runtime/partition-state.ts";
-import {
-  acquireScript,
-  applyCall,
-  type Acquired,
-  type Applied,
-  type Grant,
-} from "../../src/projectors/runtime/scripts.ts";
+import * as scripts from "../../src/projectors/runtime/scripts.ts";
+import type { Acquired, Applied, Grant } from "../../src/projectors/runtime/scripts.ts";
 import type { Epoch } from "../../src/protocol/ids.ts";
 import { connectForCommands, pipeline, type Redis } from "../../src/redis/connect.ts";
 import type { Position } from "../../src/redis/position.ts";
-import { asBytes, readHash, readStreams, type StreamEntry } from "../../src/redis/replies.ts";
+import { readHash, readStreams, type StreamEntry } from "../../src/redis/replies.ts";
 import { runScripts } from "../../src/redis/script.ts";
 import { readCommand } from "../../src/redis/streams-reader.ts";
 import { packCommands, unpackCommands, type LoggedCommand } from "../../src/streams/command-log.ts";
@@ -27,21 +23,35 @@ export const SILENT = createLog({ level: "silent", format: "json", name: "test" 
 export const BACKLOG_MAX = 1_000;
 const HISTORY = 1_000;
 
+/** What of the engine a scene drives: src as it is, or a changed copy. */
+export interface Parts {
+  readonly ingest: Pick<typeof ingest, "appendScript">;
+  readonly fold: Pick<typeof fold, "Fold">;
+  readonly scripts: Pick<typeof scripts, "acquireScript" | "applyCall">;
+}
+
 export class Scene {
   readonly server: TestRedis;
   readonly redis: Redis;
+  readonly #parts: Parts;
   readonly keys = new Keys(1);
   readonly partition = 0 as PartitionId;
 
-  private constructor(server: TestRedis, redis: Redis) {
+  private constructor(server: TestRedis, redis: Redis, parts: Parts) {
     this.server = server;
     this.redis = redis;
+    this.#parts = parts;
   }
 
   static async start(): Promise<Scene> {
     const server = await TestRedis.start();
     const redis = await connectForCommands({ url: server.url, name: "scene", log: SILENT });
-    return new Scene(server, redis);
+    return new Scene(server, redis, { ingest, fold, scripts });
+  }
+
+  /** The same scene with other parts of the engine. */
+  with(parts: Parts): Scene {
+    return new Scene(this.server, this.redis, parts);
   }
 
   async stop(): Promise<void> {
@@ -53,7 +63,7 @@ export class Scene {
   async append(...commands: readonly LoggedCommand[]): Promise<Position> {
     const { keys, partition } = this;
     const body = packCommands("edge-1", commands) as Buffer;
-    const appended = await appendScript.run(
+    const appended = await this.#parts.ingest.appendScript.run(
       this.redis,
       [keys.events(partition), keys.log(partition), keys.checkpoint(partition)],
       [commands.length, BACKLOG_MAX, body],
@@ -65,7 +75,7 @@ export class Scene {
 
   async tryAcquire(owner: string, ttlMs = 60_000, graceMs = 0): Promise<Acquired> {
     const { keys, partition } = this;
-    return acquireScript.run(
+    return this.#parts.scripts.acquireScript.run(
       this.redis,
       [keys.events(partition), keys.lease(partition), keys.checkpoint(partition)],
       [owner, ttlMs, graceMs, CORE_GROUP],
@@ -98,17 +108,19 @@ export class Scene {
     const state = new PartitionState(this.keys, this.partition, 1 as Epoch);
     const { requests, fill } = state.missing(content.flatMap(({ commands }) => commands));
     fill(requests.length > 0 ? await pipeline(this.redis, requests) : []);
-    const fold = new Fold(this.keys, this.partition, state, HISTORY);
+    const batch = new this.#parts.fold.Fold(this.keys, this.partition, state, HISTORY);
     for (const { id: entry, edge, commands } of content) {
-      commands.forEach((logged, index) => fold.command({ entry, index, edge }, logged, null));
+      commands.forEach((logged, index) => batch.command({ entry, index, edge }, logged, null));
     }
     const { length } = entries;
-    return fold.finish({ from: grant.checkpoint, first: first.id, to: last.id, entries: length });
+    return batch.finish({ from: grant.checkpoint, first: first.id, to: last.id, entries: length });
   }
 
   async apply(grant: Grant, batch: Batch, worker = "w1"): Promise<Applied> {
     const owner = { partition: this.partition, fence: grant.fence, worker };
-    const [reply] = await runScripts(this.redis, [applyCall(this.keys, owner, batch)]);
+    const [reply] = await runScripts(this.redis, [
+      this.#parts.scripts.applyCall(this.keys, owner, batch),
+    ]);
     if (reply === undefined || reply instanceof Error) throw reply ?? new Error("no reply");
     return reply;
   }
@@ -117,7 +129,10 @@ export class Scene {
   async digest(): Promise<string> {
     const names = (await this.redis.keys("*")).sort();
     const hash = createHash("sha1");
-    for (const name of names) hash.update(name).update(asBytes(await this.redis.dumpBuffer(name)));
+    for (const name of names) {
+      // Nothing for a key that has expired meanwhile.
+      hash.update(name).update((await this.redis.dumpBuffer(name)) ?? "");
+    }
     return hash.digest("hex");
   }
 

@@ -13,6 +13,7 @@ import { nameOf, Reference, type ReferenceRoom } from "./reference.ts";
 
 export const PROPERTIES = [
   "accepted commands are in the log",
+  "every command has its outcome in the end",
   "a command takes effect once",
   "a conversation is the log of its room, decided in order",
   "seq is dense",
