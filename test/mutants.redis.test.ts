@@ -179,7 +179,7 @@ const SCENES: readonly {
 ];
 
 describe("without the check of the", () => {
-  it.each(SCENES)("[OP10] $check, its property fails", async ({ property, change }) => {
+  it.each(SCENES)("[OP56] $check, its property fails", async ({ property, change }) => {
     expect(await property(scene.with(await partsOf(compiled)))).toBe(true);
     await scene.redis.flushall();
     const mutant = compiled.mutant(...change);
@@ -245,7 +245,7 @@ const STORMS: readonly {
 ];
 
 describe("a storm over an engine without the", () => {
-  it.each(STORMS)("[OP10] $check is seen", async ({ property, change }) => {
+  it.each(STORMS)("[OP56] $check is seen", async ({ property, change }) => {
     const mutant = compiled.mutant(...change);
     try {
       const engine: Engine = {

@@ -23,16 +23,16 @@ describe("pace", () => {
     [4_200, 3],
     [8_000, 5],
     [50_000, 5],
-  ])("[OP5] at %i messages a second rests %i ms", (perSecond, restMs) => {
+  ])("[OP51] at %i messages a second rests %i ms", (perSecond, restMs) => {
     expect(restAt(perSecond)).toBeCloseTo(restMs, 1);
   });
 
-  it("[OP5] never rests less as the rate grows", () => {
+  it("[OP51] never rests less as the rate grows", () => {
     const rests = Array.from({ length: 100 }, (_, i) => restAt(i * 100));
     expect(rests).toEqual([...rests].sort((a, b) => a - b));
   });
 
-  it("[OP5] is quick to rise and quick to fall back to blocking", () => {
+  it("[OP51] is quick to rise and quick to fall back to blocking", () => {
     const pace = new Pace(BOUNDS, 0);
     let now = 0;
     const run = (perSecond: number, ms: number): number => {
@@ -47,7 +47,7 @@ describe("pace", () => {
     expect(run(0, 1_000)).toBe(0);
   });
 
-  it("[OP5] asked twice in one moment neither forgets nor divides by nothing", () => {
+  it("[OP51] asked twice in one moment neither forgets nor divides by nothing", () => {
     const pace = new Pace(BOUNDS, 5);
     pace.note(100);
     expect(pace.restMs(5)).toBe(0);

@@ -81,7 +81,7 @@ describe("command connection", () => {
   });
 
   it.each(["toServer", "toClient"] as const)(
-    "[OP8] that falls silent %s rejects in time and is replaced",
+    "[OP54] that falls silent %s rejects in time and is replaced",
     async (way) => {
       const before = proxy.accepted;
       proxy.blackHole(way);
@@ -96,14 +96,14 @@ describe("command connection", () => {
     },
   );
 
-  it("[OP8] to a Redis that stopped answering rejects in time", async () => {
+  it("[OP54] to a Redis that stopped answering rejects in time", async () => {
     server.pause();
     expect(await rejectedAfter(redis.set("a", "1"))).toBeLessThan(SETTLED_MS);
     server.resume();
     await eventually(async () => (await redis.ping()) === "PONG");
   });
 
-  it("[OP8] that is down rejects at once instead of gathering commands", async () => {
+  it("[OP54] that is down rejects at once instead of gathering commands", async () => {
     proxy.refuse();
     await rejectedAfter(redis.ping());
     const tookMs = await rejectedAfter(redis.incr("counter"));
@@ -113,7 +113,7 @@ describe("command connection", () => {
     expect(await direct.get("counter")).toBeNull();
   });
 
-  it("[OP8] tries again in a measured way while Redis is away", async () => {
+  it("[OP54] tries again in a measured way while Redis is away", async () => {
     proxy.refuse();
     const before = proxy.accepted;
     await pause(2_000);
@@ -122,13 +122,13 @@ describe("command connection", () => {
     expect(attempts).toBeLessThanOrEqual(12);
   });
 
-  it("[OP8] to a place where nobody listens is an error that names the purpose", async () => {
+  it("[OP54] to a place where nobody listens is an error that names the purpose", async () => {
     const url = "redis://127.0.0.1:1";
     const nowhere = connectForCommands({ url, name: "somewhere", log: SILENT });
     await expect(nowhere).rejects.toThrow(/cannot reach Redis for somewhere/);
   });
 
-  it("[OP4] answers a pipeline with refusals in their places", async () => {
+  it("[OP50] answers a pipeline with refusals in their places", async () => {
     await direct.set("word", "x");
     const [one, bad, two] = await pipeline(redis, [
       ["SET", "a", Buffer.from([0xff, 0x00])],

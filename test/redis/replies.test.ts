@@ -15,13 +15,13 @@ const bytes = (text: string): Buffer => Buffer.from(text);
 const refusal = Object.assign(new Error("OOM"), { name: "ReplyError" });
 
 describe("replies of Redis", () => {
-  it("[OP4] of XREAD become entries by stream, nil becomes none", () => {
+  it("[OP50] of XREAD become entries by stream, nil becomes none", () => {
     const reply = [[bytes("s"), [[bytes("5-2"), [bytes("b"), bytes("x")]]]]];
     expect(readStreams(null).size).toBe(0);
     expect(readStreams(reply).get("s")).toEqual([{ id: "5-2", fields: [bytes("b"), bytes("x")] }]);
   });
 
-  it("[OP4] of HGETALL become a map", () => {
+  it("[OP50] of HGETALL become a map", () => {
     expect(readHash([bytes("a"), bytes("1"), bytes("b"), bytes("2")])).toEqual(
       new Map([
         ["a", "1"],
@@ -38,17 +38,17 @@ describe("replies of Redis", () => {
     ["nil for bytes", (): unknown => asBytes(null)],
     ["text for an integer", (): unknown => asInteger("7.5")],
     ["an integer past 2^53", (): unknown => asInteger("9007199254740993")],
-  ])("[OP4] throw on %s rather than guess", (_what, read) => {
+  ])("[OP50] throw on %s rather than guess", (_what, read) => {
     expect(read).toThrow();
   });
 
-  it("[OP4] that are refusals are thrown on wherever data was expected", () => {
+  it("[OP50] that are refusals are thrown on wherever data was expected", () => {
     for (const read of [asText, asBytes, readHash, readEntries]) {
       expect(() => read(refusal)).toThrow(refusal);
     }
   });
 
-  it("[OP4] tell a refusal from the silence of a broken link", () => {
+  it("[OP50] tell a refusal from the silence of a broken link", () => {
     expect(isRefusal(refusal)).toBe(true);
     expect(isRefusal(new Error("Command timed out"))).toBe(false);
     expect(asTextOrNull(null)).toBeNull();

@@ -23,11 +23,11 @@ function recording(lines: string[]): Log {
 }
 
 describe("the Redis it is given", () => {
-  it("[OP9] fits with the settings that the tests, and start, give it", async () => {
+  it("[OP55] fits with the settings that the tests, and start, give it", async () => {
     await expect(checkRedis(scene.redis, "memory", SILENT)).resolves.toBeUndefined();
   });
 
-  it("[OP9] is refused with every setting that does not fit, and why", async () => {
+  it("[OP55] is refused with every setting that does not fit, and why", async () => {
     const settings = { "maxmemory-policy": "allkeys-lru", appendfsync: "no" };
     const server = await TestRedis.start({ appendonly: false, settings });
     const redis = await connectForCommands({ url: server.url, name: "unfit", log: SILENT });
@@ -44,7 +44,7 @@ describe("the Redis it is given", () => {
     }
   });
 
-  it("[OP9] has to flush before it answers for the level disk", async () => {
+  it("[OP55] has to flush before it answers for the level disk", async () => {
     await expect(checkRedis(scene.redis, "disk", SILENT)).rejects.toThrow(
       /appendfsync is everysec/,
     );
@@ -53,14 +53,14 @@ describe("the Redis it is given", () => {
     await expect(checkRedis(scene.redis, "memory", SILENT)).resolves.toBeUndefined();
   });
 
-  it("[OP9] that only wastes memory is told so and taken", async () => {
+  it("[OP55] that only wastes memory is told so and taken", async () => {
     await set({ "stream-node-max-bytes": "4096" });
     const lines: string[] = [];
     await checkRedis(scene.redis, "memory", recording(lines));
     expect(lines.join()).toMatch(/stream-node-max-bytes is 4096/);
   });
 
-  it("[OP9] that hides its settings is taken with a warning for each", async () => {
+  it("[OP55] that hides its settings is taken with a warning for each", async () => {
     await scene.redis.acl("SETUSER", "guest", "on", "nopass", "~*", "+@all", "-config");
     const guest = scene.redis.duplicate({ username: "guest", password: "any" });
     const lines: string[] = [];

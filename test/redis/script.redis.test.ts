@@ -35,7 +35,7 @@ describe("script files", () => {
     name.endsWith(".lua"),
   );
 
-  it.each(files)("[OP6] %s begins with #!lua, says what it is, and states its keys", (name) => {
+  it.each(files)("[OP52] %s begins with #!lua, says what it is, and states its keys", (name) => {
     const source = readFileSync(new URL(name, SOURCES), "utf8");
     expect(source).toMatch(/^#!lua\n--\[\[\n {2}\S/);
     expect(source).toMatch(/^--@ keys \S/m);
@@ -44,7 +44,7 @@ describe("script files", () => {
     expect(source).not.toMatch(/\.p?call\('[A-Z]+',\s*(?:'XINFO',\s*)?'[^']*[{:]/);
   });
 
-  it("[OP6] are all there", () => {
+  it("[OP52] are all there", () => {
     expect(files.length).toBeGreaterThanOrEqual(6);
   });
 });
@@ -55,11 +55,11 @@ describe("script binding", () => {
     ["keys of another name", ADD, ["count"], ["by"], /keys "counter"/],
     ["arguments in another order", ADD, ["counter"], ["by", "to"], /args "by"/],
     ["no header at all", "#!lua\nreturn 1\n", ["counter"], ["by"], /keys "undefined"/],
-  ])("[OP6] refuses %s when it is made", (_what, source, keys, args, why) => {
+  ])("[OP52] refuses %s when it is made", (_what, source, keys, args, why) => {
     expect(() => script("bad.lua", source, keys, args)).toThrow(why);
   });
 
-  it("[OP6] refuses a call with too few or too many keys or arguments", () => {
+  it("[OP52] refuses a call with too few or too many keys or arguments", () => {
     const add = script("add.lua", ADD);
     expect(() => add.call([], [1])).toThrow(/0 keys/);
     expect(() => add.call(["a", "b"], [1])).toThrow(/2 keys/);
@@ -67,7 +67,7 @@ describe("script binding", () => {
     expect(() => add.call(["a"], [1, 2])).toThrow(/2 arguments/);
   });
 
-  it("[OP6] takes any number past a last name with dots, but none too few", () => {
+  it("[OP52] takes any number past a last name with dots, but none too few", () => {
     const source = "#!lua\n--@ keys a ...rest\n--@ args\nreturn #KEYS\n";
     const count = script("rest.lua", source, ["a", "...rest"], []);
     expect(() => count.call([], [])).toThrow(/0 keys/);
@@ -77,7 +77,7 @@ describe("script binding", () => {
 });
 
 describe("running scripts", () => {
-  it("[OP7] sends a script again to a server that forgot it, and runs it once", async () => {
+  it("[OP53] sends a script again to a server that forgot it, and runs it once", async () => {
     const add = script("add.lua", ADD);
     await scene.redis.del("n");
     expect(await add.run(scene.redis, ["n"], [1])).toBe(1);
@@ -86,7 +86,7 @@ describe("running scripts", () => {
     expect(await scene.redis.get("n")).toBe("2");
   });
 
-  it("[OP7] of a pipeline sends again only those that were not known", async () => {
+  it("[OP53] of a pipeline sends again only those that were not known", async () => {
     const known = script("add.lua", ADD);
     await known.run(scene.redis, ["n"], [0]);
     await scene.redis.del("n");
@@ -96,7 +96,7 @@ describe("running scripts", () => {
     expect(await runScripts(scene.redis, calls)).toEqual([1, 111, 101]);
   });
 
-  it("[OP7] gives a refusal in its place and the other answers beside it", async () => {
+  it("[OP53] gives a refusal in its place and the other answers beside it", async () => {
     const add = script("add.lua", ADD);
     await scene.redis.set("word", "x");
     await scene.redis.del("n");
@@ -109,7 +109,7 @@ describe("running scripts", () => {
     await expect(add.run(scene.redis, ["word"], [1])).rejects.toThrow(/integer/);
   });
 
-  it("[OP7] tells an unknown script from other refusals", async () => {
+  it("[OP53] tells an unknown script from other refusals", async () => {
     const [unknown] = await pipeline(scene.redis, [["EVALSHA", "0".repeat(40), 0]]);
     expect(isNoScript(unknown)).toBe(true);
     const [wrong] = await pipeline(scene.redis, [["INCRBY", "word", 1]]);

@@ -40,7 +40,7 @@ describe("deployment", () => {
     expect(await openDeployment(scene.redis, new Keys(16))).toEqual({ epoch: 7 });
   });
 
-  it("[OP9] a projector that may not start leaves no connection behind", async () => {
+  it("[OP55] a projector that may not start leaves no connection behind", async () => {
     await openDeployment(scene.redis, new Keys(16));
     const before = Number(
       (await scene.redis.info("clients")).match(/connected_clients:(\d+)/)?.[1],
