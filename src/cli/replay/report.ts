@@ -26,7 +26,7 @@ export function corpusLines({ synthetic, logs, plans }: Corpus): string[] {
   ];
   return [
     ...(synthetic === null ? [] : [synthetic]),
-    row("corpus", `${plans.length} logs: ${kinds.join(", ")}`),
+    row("corpus", `${plans.length} ${plans.length === 1 ? "log" : "logs"}: ${kinds.join(", ")}`),
     ...logs.filter(({ unreadable }) => unreadable.length > 0).map(unreadableLine),
   ];
 }
