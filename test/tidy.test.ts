@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { readSource, type SourceFile } from "./support/source-file.ts";
 import { complaintsOf, importCycles, lockComplaints } from "./support/tidy-rules.ts";
 
-const SOURCES = ["src", "test", "bench", "bin"];
+const SOURCES = ["src", "test", "bench", "bin", "grafana"];
 const IGNORED = new Set(["node_modules", "dist", ".git", ".millrace", "coverage", "results"]);
 
 function filesBelow(dir: string): string[] {
