@@ -43,6 +43,10 @@ async function untilQuiet(): Promise<void> {
   if (!quick) await waitUntilQuiet(say);
 }
 
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => process.exit(1));
+}
+
 const machine = await describeMachine();
 const chosen = SCENARIOS.filter(({ name }) => names.length === 0 || names.includes(name));
 const faults: string[] = [];

@@ -1,5 +1,6 @@
 /** The engine under test: a Redis of its own and roles from dist, each a process, as users run them. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -76,10 +77,17 @@ export class Stack {
       logFormat: "json",
       ...settings,
     });
+    // Roles end by themselves when this process is gone; a redis-server would stay.
+    const leaveNothing = (): void => {
+      server.kill("SIGKILL");
+      rmSync(dir, { recursive: true, force: true });
+    };
+    process.once("exit", leaveNothing);
     const cleanUp = async (): Promise<void> => {
       redis.disconnect();
       await server.stop(STOP_MS);
-      await rm(dir, { recursive: true, force: true });
+      process.off("exit", leaveNothing);
+      leaveNothing();
     };
     const stack = new Stack({ redis, redisPid: server.pid, environment, say, cleanUp });
     try {
