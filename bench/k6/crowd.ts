@@ -16,6 +16,7 @@ export const DRAIN_MS_MAX = 30_000;
 /** After everything has arrived: time for something to arrive twice. */
 const LINGER_MS = 500;
 const POLL_MS = 50;
+
 export interface Absence {
   /** Ms after talking began. */
   readonly atMs: number;
@@ -39,6 +40,7 @@ export interface Part extends Rules {
 
 /** Every socket of this VU. */
 export async function takeParts(plan: Plan, stage: Stage, rules: Rules): Promise<void> {
+  measures.announceZeros();
   const vu = exec.vu.idInTest - 1;
   const user = `u${plan.run}-${vu}`;
   const indexes = Array.from({ length: plan.sockets }, (_, i) => vu * plan.sockets + i);
@@ -98,15 +100,16 @@ interface Speaker {
 async function talk(plan: Plan, stage: Stage, { device, turn, speakers }: Speaker): Promise<void> {
   const periodMs = (speakers / plan.rate) * 1_000;
   const firstMs = stage.talkFromMs + turn * periodMs;
-  const skipped = Math.max(0, Math.ceil((Date.now() - firstMs) / periodMs));
+  // Everybody says something; a last word at one moment for all would be a load of its own.
+  const turns = Math.max(1, Math.ceil((stage.talkUntilMs - firstMs) / periodMs));
+  const missed = Math.max(0, Math.ceil((Date.now() - firstMs) / periodMs));
   let n = 0;
-  for (let dueMs = firstMs + skipped * periodMs; dueMs < stage.talkUntilMs; dueMs += periodMs) {
+  for (let i = Math.min(missed, turns - 1); i < turns; i++) {
+    const dueMs = Math.min(firstMs + i * periodMs, stage.talkUntilMs);
     await until(dueMs);
     n++;
-    device.say({ kind: device.isFollowing ? "live" : "queued", n, dueMs });
+    device.say({ n, dueMs, late: !device.isFollowing, last: i === turns - 1 });
   }
-  await until(stage.talkUntilMs);
-  device.say({ kind: "last", n: n + 1, dueMs: Date.now() });
 }
 
 async function absent(device: Device, stage: Stage, absences: readonly Absence[]): Promise<void> {

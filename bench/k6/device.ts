@@ -261,7 +261,7 @@ export class Device {
       if (typeof taken === "string") continue;
       measures.delivered.add(1);
       const latencyMs = atMs - taken.dueMs;
-      if (live && taken.kind !== "queued") measures.deliveryMs.add(latencyMs);
+      if (live && !taken.late) measures.deliveryMs.add(latencyMs);
       // Someone who has just come reads old messages, which says nothing about delivery.
       else if (live || this.#backSinceMs !== null) measures.catchUpMs.add(latencyMs);
     }

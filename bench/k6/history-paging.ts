@@ -7,7 +7,7 @@ import { secondsMax, TREND_STATS } from "./crowd-options.ts";
 import { takePart } from "./crowd.ts";
 import { givenPlan } from "./given-plan.ts";
 import { enter, walkByHttp, walkBySocket, type Walk } from "./history-walk.ts";
-import { delivered, finished, pageMs, thresholds, walks } from "./measures.ts";
+import { announceZeros, delivered, finished, pageMs, thresholds, walks } from "./measures.ts";
 import { until } from "./moments.ts";
 import { roomOf, setStage, urlOf, type Stage } from "./stage.ts";
 import { summaryOf } from "./summary.ts";
@@ -51,6 +51,7 @@ export async function write(stage: Stage): Promise<void> {
 
 /** Each VU reads with its sockets and, at the same time, once by HTTP. */
 export async function read(stage: Stage): Promise<void> {
+  announceZeros();
   const vu = exec.vu.idInTest - 1;
   const user = `u${plan.run}-${vu}`;
   const walk = (i: number): Walk => {

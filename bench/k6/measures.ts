@@ -1,4 +1,7 @@
-/** Everything that a run measures. The names are those in Prometheus, after `k6_`. */
+/**
+ * Everything that a run measures. In Prometheus the names begin with `k6_`; counters end in
+ * `_total`, and trends are in seconds there, in spite of their names: k6 converts them.
+ */
 import { Counter, Trend } from "k6/metrics";
 
 import type { Plan } from "./plan.ts";
@@ -61,6 +64,13 @@ export function thresholds(plan: Plan, expected: Expected): Thresholds {
   for (const name of expected.some) found[name] = ["count>0"];
   for (const name of plan.timed ? expected.timed : []) found[name] = [`p(95)<${plan.p95Ms}`];
   return found;
+}
+
+/** So that Prometheus has a series, and not none, where nothing happened. */
+export function announceZeros(): void {
+  const quiet = [...Object.values(faults), reconnects, deferred, resent, walks];
+  for (const counter of quiet) counter.add(0);
+  errors.add(0, { what: "none" });
 }
 
 export function reportFault(fault: Fault, by: number, about: string): void {

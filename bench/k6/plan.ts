@@ -54,7 +54,7 @@ export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
   },
   "history-paging": {
     about: "Long histories are read by HTTP and by socket while they grow.",
-    sizes: { vus: 6, sockets: 2, rooms: 3, rate: 6, seconds: 20, messages: 2_000, p95Ms: 500 },
+    sizes: { vus: 4, sockets: 2, rooms: 3, rate: 6, seconds: 20, messages: 2_000, p95Ms: 500 },
     smoke: { vus: 1, sockets: 2, rooms: 2, rate: 4, seconds: 2, messages: 300 },
   },
   soak: {

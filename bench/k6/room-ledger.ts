@@ -70,7 +70,7 @@ export class RoomLedger {
     return message;
   }
 
-  #count(device: string, { n, kind }: Message): void {
+  #count(device: string, { n, last }: Message): void {
     const sender = this.#senders.get(device) ?? { n: 0, ended: false };
     this.#senders.set(device, sender);
     if (n <= sender.n) {
@@ -80,7 +80,7 @@ export class RoomLedger {
     const left = n - sender.n - 1;
     if (left > 0) this.#fault("missing", left, `of ${device} before its message ${n}`);
     sender.n = n;
-    if (kind === "last") sender.ended = true;
+    if (last) sender.ended = true;
   }
 
   #fault(fault: Fault, by: number, about: string): void {

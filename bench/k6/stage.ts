@@ -60,8 +60,7 @@ async function fill(founder: Device, room: RoomId, messages: number): Promise<vo
   for (let n = 1; n <= messages;) {
     const batch: Promise<unknown>[] = [];
     for (; n <= messages && batch.length < SEEDS_AT_ONCE; n++) {
-      const kind = n === messages ? "last" : "live";
-      const text = formatMessage({ kind, n, dueMs: Date.now() });
+      const text = formatMessage({ n, dueMs: Date.now(), late: false, last: n === messages });
       batch.push(founder.perform({ type: "send", room, text }));
     }
     await Promise.all(batch);

@@ -11,7 +11,7 @@ import { LIMITS } from "../../src/protocol/limits.ts";
 
 const ROOM = "r1" as RoomId;
 
-function entry(seq: number, device: string, n: number, kind: Message["kind"] = "live"): Entry {
+function entry(seq: number, device: string, n: number, last = false): Entry {
   return {
     seq: seq as Seq,
     cursor: `1.${seq}.x` as Cursor,
@@ -19,7 +19,7 @@ function entry(seq: number, device: string, n: number, kind: Message["kind"] = "
     by: "ann" as UserId,
     device: device as DeviceId,
     k: n as CommandNumber,
-    event: { type: "message.sent", text: formatMessage({ kind, n, dueMs: 5 }) },
+    event: { type: "message.sent", text: formatMessage({ n, dueMs: 5, late: false, last }) },
   };
 }
 
@@ -37,10 +37,10 @@ describe("the ledger of a room", () => {
       event: { type: "member.joined", user: "ann" as UserId },
     };
     expect(ledger.take(joined)).toBe("other");
-    expect(ledger.take(entry(2, "a", 1))).toEqual({ kind: "live", n: 1, dueMs: 5 });
-    ledger.take(entry(3, "a", 2, "last"));
+    expect(ledger.take(entry(2, "a", 1))).toEqual({ n: 1, dueMs: 5, late: false, last: false });
+    ledger.take(entry(3, "a", 2, true));
     expect(ledger.isComplete).toBe(false);
-    ledger.take(entry(4, "b", 1, "last"));
+    ledger.take(entry(4, "b", 1, true));
     expect(ledger).toMatchObject({ isComplete: true, lastSeq: 4, cursor: "1.4.x", faults: 0 });
     expect(faults).toEqual([]);
   });
@@ -60,14 +60,16 @@ describe("the ledger of a room", () => {
     const { ledger, faults } = ledgerOf(1);
     ledger.take(entry(1, "a", 1));
     expect(ledger.take(entry(1, "a", 1))).toBe("copy");
-    expect(ledger.take(entry(3, "a", 2, "last"))).toBe("hole");
+    expect(ledger.take(entry(3, "a", 2, true))).toBe("hole");
     expect(ledger).toMatchObject({ lastSeq: 1, isComplete: false, cursor: "1.1.x" });
     expect(faults).toEqual([["hole", 1]]);
   });
 
   it("reads the messages that it writes", () => {
-    const message: Message = { kind: "queued", n: 70_000, dueMs: 1_700_000_000_000.25 };
-    expect(parseMessage(formatMessage(message))).toEqual(message);
+    const message: Message = { n: 70_000, dueMs: 1_700_000_000_000.25, late: true, last: false };
+    for (const each of [message, { ...message, late: false, last: true }]) {
+      expect(parseMessage(formatMessage(each))).toEqual(each);
+    }
   });
 });
 
