@@ -11,7 +11,7 @@ import {
   type ServerFrame,
   type ServerFrameOf,
 } from "../../src/protocol/frames.ts";
-import type { CommandNumber, DeviceId, RoomId, UserId } from "../../src/protocol/ids.ts";
+import type { CommandNumber, DeviceId, RoomId } from "../../src/protocol/ids.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL, type Encoding } from "../../src/protocol/version.ts";
 
 export const PATIENCE_MS = 15_000;
@@ -259,16 +259,12 @@ export async function createRoom(
   members: readonly Peer[] = [],
   kind: "public" | "private" = "public",
 ): Promise<void> {
-  await applied(owner.run({ type: "create", room, kind, name: room }));
-  for (const member of members) await applied(member.run({ type: "join", room }));
+  await applied(owner.insist({ type: "create", room, kind, name: room }));
+  for (const member of members) await applied(member.insist({ type: "join", room }));
 }
 
 export async function applied(outcome: Promise<CommandOutcome>): Promise<ServerFrameOf<"applied">> {
   const frame = await outcome;
   if (frame.type !== "applied") throw new Error(`not applied but ${frame.type} ${frame.code}`);
   return frame;
-}
-
-export function asUser(name: string): UserId {
-  return name as UserId;
 }
