@@ -1,0 +1,121 @@
+/** What an edge and a projector tell of a conversation whose every step is known. */
+import { beforeAll, describe, expect, it } from "vitest";
+
+import { METRICS, type MetricRole } from "../../src/ops/metric-table.ts";
+import type { Metrics } from "../../src/ops/metrics.ts";
+import type { RunningEdge } from "../../src/edge/edge.ts";
+import { startProjector } from "../../src/projectors/worker.ts";
+import { engineOfFile, silent, type Engine } from "./engine.ts";
+
+const start = engineOfFile();
+let engine: Engine;
+let edge: RunningEdge;
+beforeAll(async () => {
+  engine = await start({ projector: false });
+  edge = await engine.edge();
+});
+
+/** `name{labels}` to value. */
+async function samples(metrics: Metrics): Promise<Map<string, number>> {
+  const lines = (await metrics.scrape()).split("\n").filter((line) => /^\w/.test(line));
+  return new Map(
+    lines.map((line) => {
+      const space = line.lastIndexOf(" ");
+      return [line.slice(0, space), Number(line.slice(space + 1))];
+    }),
+  );
+}
+
+/** Metrics of a role of which a scrape shows nothing. */
+function missing(role: MetricRole, found: ReadonlyMap<string, number>): string[] {
+  const shown = new Set([...found.keys()].map((key) => key.split("{")[0]));
+  return Object.entries(METRICS)
+    .filter(([, { roles }]) => (roles as readonly string[]).includes(role))
+    .map(([name, { type }]) => (type === "histogram" ? `${name}_count` : name))
+    .filter((name) => !shown.has(name) && !/^(process|nodejs|millrace_event_loop)_/.test(name));
+}
+
+describe("metrics", () => {
+  it("[OB1, OB10] of an edge and a projector are all there and tell what happened", async () => {
+    const ann = await engine.peer(edge, "ann");
+    const bob = await engine.peer(edge, "bob", { encoding: "json" });
+    for (const k of [1, 2])
+      ann.command({ type: "create", room: "r", kind: "public", name: "R" }, k);
+    ann.command({ type: "send", room: "r", text: "the number of the second create" }, 2);
+    await expect
+      .poll(async () => (await samples(edge.metrics)).get("millrace_edge_accepted_total"))
+      .toBe(3);
+
+    const waiting = await samples(edge.metrics);
+    const partition = `partition="${engine.keys.partitionOf("r" as never)}"`;
+    const lag = `{group="core",${partition}}`;
+    expect(waiting.get(`millrace_partition_lag_commands${lag}`)).toBe(3);
+    expect(waiting.get(`millrace_partition_lag_seconds${lag}`)).toBeGreaterThan(0);
+    expect(waiting.get(`millrace_partition_dead_letters{${partition}}`)).toBe(0);
+
+    const projector = await startProjector({
+      redisUrl: engine.redis.url,
+      partitions: engine.keys.partitions,
+      ack: "memory",
+      historyPerRoom: 1_000,
+      leaseTtlMs: 6_000,
+      leaseRenewMs: 2_000,
+      log: silent,
+    });
+    await ann.until("three outcomes", () => {
+      const told = ann.frames.filter(({ type }) => type === "applied" || type === "rejected");
+      return told.length >= 3 || null;
+    });
+    await bob.run({ type: "send", room: "r", text: "may I?" });
+    await bob.run({ type: "join", room: "r" });
+    await bob.follow("r");
+    await ann.follow("r");
+    await ann.say("r", "both hear this");
+    await bob.until("it", () => bob.texts("r").includes("both hear this") || null);
+    await engine.http(edge, "ann", "/v1/rooms");
+
+    const decided = await samples(projector.metrics);
+    expect(missing("projector", decided)).toEqual([]);
+    const outcomes = (outcome: string, code = ""): number | undefined =>
+      decided.get(`millrace_projector_decided_total{outcome="${outcome}",code="${code}"}`);
+    expect(outcomes("duplicate")).toBe(1);
+    expect(outcomes("rejected", "roomExists")).toBe(1);
+    expect(outcomes("rejected", "notAllowed") ?? NaN).toBe(0);
+    expect(outcomes("rejected", "forbidden")).toBe(1);
+    expect(outcomes("applied")).toBe(3);
+    expect(decided.get('millrace_projector_partitions{state="owned"}')).toBe(
+      engine.keys.partitions,
+    );
+    expect(decided.get("millrace_projector_leases_taken_total")).toBe(engine.keys.partitions);
+    expect(decided.get("millrace_projector_batch_commands_sum")).toBe(6);
+
+    const edgeNow = await samples(edge.metrics);
+    expect(missing("edge", edgeNow)).toEqual([]);
+    expect(edgeNow.get("millrace_edge_connections")).toBe(2);
+    expect(edgeNow.get("millrace_edge_accepted_total")).toBe(6);
+    expect(edgeNow.get("millrace_edge_deliveries_total")).toBe(2);
+    expect(edgeNow.get('millrace_edge_resumes_total{status="snapshot"}')).toBe(2);
+    expect(edgeNow.get('millrace_edge_http_requests_total{status="200"}')).toBe(1);
+    expect(edgeNow.get(`millrace_partition_lag_commands${lag}`)).toBe(0);
+    expect(edgeNow.get("millrace_edge_delivery_seconds_count")).toBe(1);
+    expect(edgeNow.get("millrace_store_up")).toBe(1);
+    expect(edgeNow.get('millrace_redis_connected{link="hot"}')).toBe(1);
+    expect(edgeNow.get('millrace_redis_sent_bytes_total{link="hot"}')).toBeGreaterThan(500);
+    await projector.stop();
+  });
+
+  it("[OB6] are there without Redis, less what only Redis knows", async () => {
+    engine.redis.pause();
+    const found = await samples(edge.metrics);
+    engine.redis.resume();
+    expect(found.get("millrace_store_up")).toBe(0);
+    expect(found.get("millrace_edge_connections")).toBe(2);
+    const names = [...found.keys()];
+    expect(names.filter((name) => /partition_|store_memory/.test(name))).toEqual([]);
+    await expect
+      .poll(async () => (await samples(edge.metrics)).get("millrace_store_up"), { timeout: 20_000 })
+      .toBe(1);
+    const links = await samples(edge.metrics);
+    expect(links.get('millrace_redis_reconnects_total{link="reads"}')).toBeGreaterThan(0);
+  });
+});
