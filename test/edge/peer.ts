@@ -113,8 +113,12 @@ export class Peer {
     return this.outcome(this.command(draft, k));
   }
   /** The same, and sends it again for as long as it is put off. */
-  async insist(draft: Draft): Promise<ServerFrameOf<"applied"> | ServerFrameOf<"rejected">> {
-    for (let k = this.command(draft), since = 0; ; this.command(draft, k)) {
+  async insist(
+    draft: Draft,
+    again?: CommandNumber,
+  ): Promise<ServerFrameOf<"applied"> | ServerFrameOf<"rejected">> {
+    let since = this.frames.length;
+    for (let k = this.command(draft, again); ; this.command(draft, k)) {
       const outcome = await this.outcome(k, since);
       if (outcome.type !== "deferred") return outcome;
       since = this.frames.length;
