@@ -143,16 +143,27 @@ export class Peer {
     return this.run({ type: "send", room, text });
   }
 
-  /** One `resume` of one room; the answer. */
+  /** One `resume` of one room; the answer. Asks again when Redis could not be read. */
   async resume(
     room: string,
     cursor: string | null = null,
     limit = 200,
   ): Promise<ServerFrameOf<"resumed">> {
-    const since = this.frames.length;
     const request = { room: room as RoomId, cursor: cursor as Cursor | null, limit };
-    this.send({ type: "resume", rooms: [request] });
-    return this.next("resumed", (frame) => frame.room === room, since);
+    for (;;) {
+      const since = this.frames.length;
+      this.send({ type: "resume", rooms: [request] });
+      const answer = await this.until(`resumed ${room}`, () => {
+        for (const frame of this.frames.slice(since)) {
+          if (frame.type === "resumed" && frame.room === room) return frame;
+          if (frame.type === "unsubscribed" && frame.room === room) return frame;
+        }
+        return null;
+      });
+      if (answer.type === "resumed") return answer;
+      if (answer.code !== "unavailable") throw new Error(`${room} ended with ${answer.code}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
   /** Resumes from `cursor` until the room is live; what was missed on the way. */
   async follow(room: string, cursor: string | null = null, limit = 200): Promise<Entry[]> {
