@@ -14,11 +14,12 @@ export const CLOSE = {
   idle: { code: 4002, reason: "nothing was heard of the client" },
   tokenExpired: { code: 4003, reason: "the token has expired, reconnect with a new one" },
   internal: { code: 4004, reason: "the edge failed, reconnect" },
+  /** A busy machine on either side is late as well, so it is no reason to stay away. */
+  helloTimeout: { code: 4005, reason: "no hello arrived in time, reconnect" },
   historyLost: { code: 4100, reason: "history was rebuilt, fetch it again" },
   badFrame: { code: 4400, reason: "the frame could not be read" },
   frameTooLarge: { code: 4401, reason: "the frame is too large" },
   helloExpected: { code: 4402, reason: "the first frame must be hello" },
-  helloTimeout: { code: 4403, reason: "no hello arrived in time" },
   unauthorized: { code: 4404, reason: "the token or ticket was refused" },
   versionUnsupported: { code: 4405, reason: "this protocol version is not spoken here" },
 } as const satisfies Record<string, { code: number; reason: string }>;

@@ -207,7 +207,7 @@ describe("silence", () => {
     const welcome = await engine.peer(edge, "ann");
     const opened = performance.now();
     const silent = await engine.open(edge);
-    expect((await silent.closed).code).toBe(4403);
+    expect((await silent.closed).code).toBe(CLOSE.helloTimeout.code);
     expect(performance.now() - opened).toBeGreaterThan(LIMITS.helloMs - 100);
     expect(welcome.code).toBeNull();
   });

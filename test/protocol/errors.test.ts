@@ -19,6 +19,13 @@ describe("close codes", () => {
     expect(afterClose(code)).toBe(next);
   });
 
+  /** An edge that was stopped for longer than a hello may take turned good clients away for ever. */
+  it("[PV6] send nobody away for being late: either side may have been too busy", () => {
+    for (const name of ["helloTimeout", "idle", "tooSlow"] as const) {
+      expect(afterClose(CLOSE[name].code), name).toBe("resume");
+    }
+  });
+
   it("[PV6] are given once each, with a reason that fits a close frame", () => {
     const codes = Object.values(CLOSE).map(({ code }) => code);
     expect(new Set(codes).size).toBe(codes.length);
