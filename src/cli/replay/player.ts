@@ -44,6 +44,8 @@ export class Player {
   readonly #sentAtMs = new Map<string, number[]>();
   readonly #outcomeMs: number[] = [];
   readonly #failures: string[] = [];
+  /** Rooms in which something failed: what comes after it has another seq than planned. */
+  readonly #shifted = new Set<string>();
   #failed = 0;
   #done = 0;
   #inFlight = 0;
@@ -141,6 +143,7 @@ export class Player {
       }
       if (step.act === "join" && follows) void client.room(room).follow({ limit: 1 });
     } catch (error) {
+      this.#shifted.add(room);
       this.#fail(`${room}: ${step.act} of ${step.nick} as ${step.seq}: ${String(error)}`);
     } finally {
       this.#inFlight--;
@@ -150,7 +153,8 @@ export class Player {
 
   /** 0 is what the engine says of a command that it has seen too long ago. */
   #check(room: string, step: Step, seq: number): void {
-    if (step.seq === null || seq === step.seq || seq === 0) return;
+    if (step.seq === null || seq === step.seq || seq === 0 || this.#shifted.has(room)) return;
+    this.#shifted.add(room);
     this.#fail(`${room}: ${step.act} of ${step.nick} got seq ${seq} and not ${step.seq}`);
   }
 

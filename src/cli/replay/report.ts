@@ -79,6 +79,7 @@ export function reportLines(outcome: Outcome): string[] {
     row("send → outcome", percentiles(player.outcomeMs)),
     row("send → observer", percentiles(outcome.observedMs)),
     row("reconnects", `${grouped(outcome.reconnects)}; ${grouped(tally.opened)} sockets in all`),
+    row("closed with", counts(tally.closes)),
     row("resumes", counts(tally.resumes)),
     row("put off", counts(tally.deferred)),
     ...killLines(outcome),

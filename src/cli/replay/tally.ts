@@ -13,6 +13,8 @@ export class Tally {
   readonly resumes = new Map<string, number>();
   /** Commands that were put off, by code. */
   readonly deferred = new Map<string, number>();
+  /** Ends of connections, by close code. */
+  readonly closes = new Map<string, number>();
 
   /** The most sockets that were open at one time. */
   get openMost(): number {
@@ -28,8 +30,9 @@ export class Tally {
     this.#open++;
     this.#openMost = Math.max(this.#openMost, this.#open);
   }
-  socketClosed(): void {
+  socketClosed(code: number): void {
     this.#open--;
+    count(this.closes, String(code));
   }
 
   /** Only the two kinds that are counted are decoded, a second time. */
@@ -53,7 +56,7 @@ export function countedSocket(tally: Tally): SocketConstructor {
       super(url, protocols, { perMessageDeflate: false });
       this.once("open", () => {
         tally.socketOpened();
-        this.once("close", () => tally.socketClosed());
+        this.once("close", (code) => tally.socketClosed(code));
       });
       this.on("message", (data) => tally.received(data));
     }
