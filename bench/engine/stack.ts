@@ -68,6 +68,7 @@ export class Stack {
       ...readConfig("edge", {}, {}),
       redisUrl: server.url,
       port: 0,
+      metricsPort: 0,
       partitions: PARTITIONS,
       ack: "disk",
       transport: "uws",
