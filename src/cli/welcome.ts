@@ -36,6 +36,7 @@ export function welcome({ addresses, demo, startedMs }: WelcomeOptions): string 
     "  Tokens:           node bin/millrace.mjs token --as ann",
     `  Health:           curl ${first.httpUrl}/health`,
     "  What goes on:     node bin/millrace.mjs status",
+    "  Graphs, alarms:   npm run observe",
     `  By hand, in JSON: npx wscat -s ${SUBPROTOCOL.json} -c ${first.socketUrl}`,
     `    first frame:    ${JSON.stringify(hello)}`,
     "",
