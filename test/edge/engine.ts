@@ -65,8 +65,9 @@ export class Engine {
     this.#projector = null;
   }
 
-  async edge(options: Partial<EdgeOptions> = {}): Promise<RunningEdge> {
-    const edge = await startEdge({
+  /** `start` may be that of a changed copy of the edge. */
+  async edge(options: Partial<EdgeOptions> = {}, start = startEdge): Promise<RunningEdge> {
+    const edge = await start({
       redisUrl: this.redis.url,
       host: "127.0.0.1",
       port: 0,
