@@ -60,12 +60,12 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
   const edge = randomBytes(6).toString("base64url");
   const keys = new Keys(options.partitions);
   const links = await openLinks({ url, edge, ack, keys, log });
+  const lifecycle = new Lifecycle(log);
+  const hub = new SessionHub();
   try {
     const { redis } = links;
     const authenticator = await Authenticator.create(options.auth, redis, keys);
     const { create, adapter } = await loadSocketServer(options.transport, log);
-    const lifecycle = new Lifecycle(log);
-    const hub = new SessionHub();
     const tally = new EdgeTally();
     const tails = new RoomTails(keys, {
       publish: (tail, payloads) => hub.published(publishEntries(server, tail, payloads, tally)),
@@ -89,7 +89,10 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     const metrics = edgeMetrics({ ...shared, pump, links, keys, adapter });
     return { address, adapter, incarnation: edge, metrics, stop };
   } catch (error) {
+    hub.stop();
+    const stopping = lifecycle.stop();
     links.close();
+    await stopping;
     throw error;
   }
 }

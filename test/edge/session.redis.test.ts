@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { RunningEdge } from "../../src/edge/edge.ts";
+import { createLog } from "../../src/ops/log.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { engineOfFile, type Engine } from "./engine.ts";
@@ -141,6 +142,18 @@ describe("ends", () => {
     expect(ends.map(({ code }) => code)).toEqual([4000, 4000, 4000, 4000]);
     await expect(engine.open(leaving)).rejects.toThrow();
     await stopped;
+  });
+
+  it("[OP31] an edge that cannot have its port leaves nothing running", async () => {
+    const lines: string[] = [];
+    const destination = { write: (line: string) => void lines.push(line) };
+    const log = createLog({ level: "warn", format: "json", name: "test", destination });
+    const port = Number(new URL(edge.address).port);
+    await expect(engine.edge({ port, log })).rejects.toThrow("cannot listen");
+    const after = lines.length;
+    // A loop that went on would complain of its closed link again and again.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(lines.slice(after)).toEqual([]);
   });
 
   it("[SE12] the beat names heads that moved, and answers a ping at once", async () => {
