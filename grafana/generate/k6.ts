@@ -24,9 +24,9 @@ export const k6: DashboardSource = {
           kind: "figure",
           unit: "short",
           queries: [
-            { expr: "sum (k6_chat_holes_total)", legend: "holes" },
-            { expr: "sum (k6_chat_missing_total)", legend: "missing" },
-            { expr: "sum (k6_chat_doubled_total)", legend: "doubled" },
+            { expr: "sum (k6_chat_holes_total) or vector(0)", legend: "holes" },
+            { expr: "sum (k6_chat_missing_total) or vector(0)", legend: "missing" },
+            { expr: "sum (k6_chat_doubled_total) or vector(0)", legend: "doubled" },
           ],
           red: { above: 1 },
           shows: "What was lost, doubled or out of order; 0 or the run has failed.",
