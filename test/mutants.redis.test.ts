@@ -102,10 +102,11 @@ const nothingIsWrittenBeforeAllIsChecked: Holds = async (on) => {
   await on.append(ann.creates(), ann.says("one"));
   const grant = await on.acquire("w1");
   const batch = await on.decide(grant);
-  const { keys, args } = batch.operations;
+  const { keys, list, blobs } = batch.operations;
   const operations = {
     keys,
-    args: [...args, "PEXPIRE", 5, 1, 1],
+    blobs,
+    list: [...list, ["PEXPIRE", 5, "1"]],
   } as unknown as typeof batch.operations;
   const before = await on.digest();
   await on.apply(grant, { ...batch, operations }).catch(() => "refused");
@@ -165,7 +166,7 @@ const SCENES: readonly {
   {
     check: "closed set of operations",
     property: nothingIsWrittenBeforeAllIsChecked,
-    change: [APPLY, "if not ALLOWED[ARGV[op]] then", "if false then"],
+    change: [APPLY, "if not ALLOWED[op[1]] then", "if false then"],
   },
   {
     check: "limit of the backlog",

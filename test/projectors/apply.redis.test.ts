@@ -239,7 +239,8 @@ describe("apply, all or nothing", () => {
     for (const name of ["FLUSHALL", "xadd", "EVAL", "PEXPIRE", "XACK"]) {
       const operations = {
         keys: batch.operations.keys,
-        args: [...batch.operations.args, name, 5, 1, "x"],
+        blobs: batch.operations.blobs,
+        list: [...batch.operations.list, [name, 5, "x"]],
       } as unknown as Batch["operations"];
       const before = await scene.digest();
       await expect(scene.apply(grant, { ...batch, operations })).rejects.toThrow(/not allowed/);

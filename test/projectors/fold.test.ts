@@ -40,7 +40,10 @@ function fold(commands: readonly LoggedCommand[]): Batch {
 
 /** The bell as a reader would meet it. */
 function bellOf(batch: Batch): ReturnType<typeof readBell> {
-  const payloads = batch.inline.flatMap((arg) => ["d", batch.operations.args[arg] as Buffer]);
+  const payloads = batch.inline.flatMap((blob) => [
+    "d",
+    batch.operations.blobs[blob - 1] as Buffer,
+  ]);
   return readBell(["h", batch.bellHeader, ...payloads].map((part) => Buffer.from(part)));
 }
 
@@ -68,7 +71,8 @@ describe("fold", () => {
     fc.assert(
       fc.property(log, (commands) => {
         const [one, other] = [fold(commands), fold(commands)];
-        expect(one.operations.args).toEqual(other.operations.args);
+        expect(one.operations.list).toEqual(other.operations.list);
+        expect(one.operations.blobs).toEqual(other.operations.blobs);
         expect(one.operations.keys).toEqual(other.operations.keys);
         expect(one.bellHeader).toEqual(other.bellHeader);
       }),
@@ -137,8 +141,8 @@ describe("fold", () => {
     const range = { from: "99-0" as Position, first: entry, to: entry, entries: 1 };
     const done = batch.finish(range);
     expect(done.deadLetters).toBe(1);
-    expect(done.operations.args).toContain("it kills");
-    expect(done.operations.args).toContain("100-0/1");
+    expect(done.operations.list.flat()).toContain("it kills");
+    expect(done.operations.list.flat()).toContain("100-0/1");
     const { outcomes } = bellOf(done);
     expect(outcomes[1]?.result).toEqual({ status: "rejected", code: "internal" });
     expect(outcomes[2]?.result).toEqual({ status: "applied", seq: 2 });

@@ -9,5 +9,5 @@ import type { Operations } from "../runtime/operations.ts";
 const KEY_TTL_MS = WINDOW_TTL_MS + 24 * 3_600_000;
 
 export function writeWindow(operations: Operations, key: string, window: DeviceWindow): void {
-  operations.set(key, packWindow(window) as Buffer, KEY_TTL_MS);
+  operations.set(key, packWindow(window), KEY_TTL_MS);
 }

@@ -40,12 +40,8 @@ export function conversationEntry(
   return { id, prev, seq: room.head, payload: payload as Payload, leaver };
 }
 
-/** Returns where in the operations' arguments the payload lies, for the bell to carry it. */
-export function appendEntry(operations: Operations, key: string, entry: ConversationEntry): number {
-  // After the id come the fields: name and value of seq, name and value of prev, the payload's name.
-  const payloadArg = operations.nextArg + 3 + 1 + 5;
+export function appendEntry(operations: Operations, key: string, entry: ConversationEntry): void {
   operations.append(key, entry.id, conversationFields(entry));
-  return payloadArg;
 }
 
 /** Trimming costs a walk over nodes, so it is done once in this many entries of a room. */
@@ -59,7 +55,7 @@ export function writeHead(
   before: number,
   kept: number,
 ): void {
-  operations.setFields(keys.room, ["seq", room.head, "id", room.headId]);
+  operations.setFields(keys.room, ["seq", String(room.head), "id", room.headId]);
   const crossed = Math.floor(room.head / TRIM_EVERY) > Math.floor(before / TRIM_EVERY);
   if (crossed && room.head > kept) operations.trim(keys.conversation, kept);
 }

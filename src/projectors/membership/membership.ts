@@ -19,7 +19,14 @@ export function writeMembership(
     case "message.sent":
       return;
     case "room.created":
-      operations.setFields(roomKey, ["kind", event.kind, "name", room.name, "epoch", room.epoch]);
+      operations.setFields(roomKey, [
+        "kind",
+        event.kind,
+        "name",
+        room.name,
+        "epoch",
+        String(room.epoch),
+      ]);
       for (const user of event.members) writeMember(operations, keys, partition, room, user);
       return;
     case "room.renamed":
@@ -49,5 +56,5 @@ function writeMember(
     return;
   }
   operations.setFields(membersKey, [user, `${member.role}:${member.since}`]);
-  if (member.role !== "invited") operations.setFields(userKey, [room.id, member.since]);
+  if (member.role !== "invited") operations.setFields(userKey, [room.id, String(member.since)]);
 }

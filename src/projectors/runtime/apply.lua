@@ -14,16 +14,16 @@
   XREADGROUP and XACK are both in here, so the consumer group shows the truth at
   any time and nothing is ever pending between two scripts.
 
-  What the operations mean is not known here. Each is a command name from the
-  closed set below, the index of its key, the number of its arguments and the
-  arguments. `inline` gives the positions in ARGV of the payloads that the bell
-  carries, so that they are sent once and written twice.
+  What the operations mean is not known here. `writes` is a MessagePack list of
+  them and of the numbers of the blobs that the bell carries as well: sent once,
+  written twice. An operation is a command name from the closed set below, the
+  index of its key and its arguments; a number among these stands for a blob.
 
   Returns {'applied'} | {'already'} | {'stale', checkpoint} | {'fenced', fence}
         | {'truncated', why} | {'diverged', got}
 ]]
 --@ keys events lease checkpoint bell ...changed
---@ args fence group worker from first to entries commands bells header inline ...operations
+--@ args fence group worker from first to entries commands bells header writes ...blobs
 local ALLOWED = { XADD = true, XTRIM = true, HSET = true, HDEL = true, SET = true, DEL = true }
 
 local fence = redis.call('HGET', KEYS[2], 'fence')
@@ -50,11 +50,10 @@ if later(info['max-deleted-entry-id'], at) then
   return {'truncated', 'entries up to ' .. info['max-deleted-entry-id'] .. ' were deleted'}
 end
 
-local inline = tonumber(ARGV[11])
-local op = 12 + inline
-while op <= #ARGV do
-  if not ALLOWED[ARGV[op]] then return redis.error_reply('ERR operation ' .. ARGV[op] .. ' is not allowed') end
-  op = op + 3 + tonumber(ARGV[op + 2])
+local writes = cmsgpack.unpack(ARGV[11])
+local operations, inline = writes[1], writes[2]
+for _, op in ipairs(operations) do
+  if not ALLOWED[op[1]] then return redis.error_reply('ERR operation ' .. op[1] .. ' is not allowed') end
 end
 
 local count = tonumber(ARGV[7])
@@ -69,18 +68,18 @@ if #ids ~= count or ids[1] ~= ARGV[5] or ids[#ids] ~= ARGV[6] then
   return {'diverged', got and got.err or #ids .. ' entries from ' .. (ids[1] or 'nowhere')}
 end
 
-op = 12 + inline
-while op <= #ARGV do
-  local size = tonumber(ARGV[op + 2])
-  redis.call(ARGV[op], KEYS[tonumber(ARGV[op + 1])], unpack(ARGV, op + 3, op + 2 + size))
-  op = op + 3 + size
+for _, op in ipairs(operations) do
+  for i = 3, #op do
+    if type(op[i]) == 'number' then op[i] = ARGV[11 + op[i]] end
+  end
+  redis.call(op[1], KEYS[op[2]], unpack(op, 3))
 end
 redis.call('HSET', KEYS[3], 'id', ARGV[6], 'commands', tonumber(ck[2] or '0') + ARGV[8], 'entries', applied + count)
 redis.call('XACK', KEYS[1], ARGV[2], unpack(ids))
 local bell = { 'h', ARGV[10] }
-for i = 1, inline do
+for _, number in ipairs(inline) do
   bell[#bell + 1] = 'd'
-  bell[#bell + 1] = ARGV[tonumber(ARGV[11 + i])]
+  bell[#bell + 1] = ARGV[11 + number]
 end
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[9], '*', unpack(bell))
 return {'applied'}

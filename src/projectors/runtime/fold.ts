@@ -37,7 +37,7 @@ export interface Batch {
   readonly commands: number;
   readonly operations: Operations;
   readonly bellHeader: Uint8Array;
-  /** Positions of the payloads that the bell carries, within the operations' arguments. */
+  /** Numbers of the blobs that the bell carries as well. */
   readonly inline: readonly number[];
   readonly deadLetters: number;
   readonly decided: Decided;
@@ -74,7 +74,8 @@ export class Fold {
   readonly #operations = new Operations();
   readonly #outcomes: Outcome[] = [];
   readonly #entries: BellEntry[] = [];
-  readonly #payloadArgs: number[] = [];
+  /** Numbers of the blobs that are payloads of `entries`. */
+  readonly #payloads: number[] = [];
   /** Rooms that moved, with the head they had before. */
   readonly #moved = new Map<Room, number>();
   readonly #windows = new Set<string>();
@@ -145,7 +146,8 @@ export class Fold {
     const { user: by, device, command } = logged;
     const entry = conversationEntry(room, prev, event, { id, by, device, k: command.k });
     const key = this.#keys.conversation(this.#partition, room.id);
-    this.#payloadArgs.push(appendEntry(this.#operations, key, entry));
+    appendEntry(this.#operations, key, entry);
+    this.#payloads.push(this.#operations.blobs.length);
     this.#entries.push({ ...entry, room: room.id });
     writeMembership(this.#operations, this.#keys, this.#partition, room, event);
     return { status: "applied", seq: room.head };
@@ -197,7 +199,7 @@ export class Fold {
       commands: this.#commands,
       operations: this.#operations,
       bellHeader,
-      inline: carried ? this.#payloadArgs : [],
+      inline: carried ? this.#payloads : [],
       deadLetters: this.#deadLetters,
       decided: this.#decided,
     };

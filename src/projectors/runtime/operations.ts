@@ -2,51 +2,54 @@
  * The writes of one batch, in the closed set that `apply.lua` executes. A
  * projection says what is to be written; nothing is written outside a batch.
  */
-import type { RedisArg } from "../../redis/connect.ts";
-
 /** KEYS of `apply.lua` before the first changed key. */
 const FIXED_KEYS = 4;
 
+type Argument = string | Uint8Array;
+/** Command, index of its key in KEYS, arguments: text, or the number of a blob, from 1. */
+export type Operation = readonly [name: string, key: number, ...args: (string | number)[]];
+
 export class Operations {
   readonly #keys = new Map<string, number>();
-  readonly #args: RedisArg[] = [];
+  readonly #list: Operation[] = [];
+  readonly #blobs: Uint8Array[] = [];
 
   /** Keys that the batch changes, in the order in which the operations number them. */
   get keys(): readonly string[] {
     return [...this.#keys.keys()];
   }
-  get args(): readonly RedisArg[] {
-    return this.#args;
+  get list(): readonly Operation[] {
+    return this.#list;
+  }
+  /** What is not text stands beside the list: the MessagePack of Redis's Lua knows no binary. */
+  get blobs(): readonly Uint8Array[] {
+    return this.#blobs;
   }
 
-  append(key: string, id: string, fields: readonly RedisArg[]): void {
+  append(key: string, id: string, fields: readonly Argument[]): void {
     this.#push("XADD", key, [id, ...fields]);
   }
   /** Approximately: whole nodes are dropped, so a little more than `length` may stay. */
   trim(key: string, length: number): void {
-    this.#push("XTRIM", key, ["MAXLEN", "~", length]);
+    this.#push("XTRIM", key, ["MAXLEN", "~", String(length)]);
   }
-  setFields(key: string, fields: readonly RedisArg[]): void {
+  setFields(key: string, fields: readonly Argument[]): void {
     this.#push("HSET", key, fields);
   }
   removeField(key: string, field: string): void {
     this.#push("HDEL", key, [field]);
   }
-  set(key: string, value: RedisArg, ttlMs: number): void {
-    this.#push("SET", key, [value, "PX", ttlMs]);
+  set(key: string, value: Argument, ttlMs: number): void {
+    this.#push("SET", key, [value, "PX", String(ttlMs)]);
   }
 
-  /** Index of the next argument within `args`. */
-  get nextArg(): number {
-    return this.#args.length;
-  }
-
-  #push(name: string, key: string, args: readonly RedisArg[]): void {
+  #push(name: string, key: string, args: readonly Argument[]): void {
     let index = this.#keys.get(key);
     if (index === undefined) {
       index = FIXED_KEYS + 1 + this.#keys.size;
       this.#keys.set(key, index);
     }
-    this.#args.push(name, index, args.length, ...args);
+    const plain = args.map((arg) => (typeof arg === "string" ? arg : this.#blobs.push(arg)));
+    this.#list.push([name, index, ...plain]);
   }
 }

@@ -1,5 +1,6 @@
 /** The typed faces of the projector's scripts. */
 import type { Brand } from "../../protocol/ids.ts";
+import { pack } from "../../protocol/msgpack.ts";
 import type { Position } from "../../redis/position.ts";
 import { array, asInteger, asText } from "../../redis/replies.ts";
 import { Script, type ScriptCall } from "../../redis/script.ts";
@@ -91,8 +92,8 @@ const applyScript = new Script<Applied>({
     "commands",
     "bells",
     "header",
-    "inline",
-    "...operations",
+    "writes",
+    "...blobs",
   ],
   decode(reply) {
     const [name, detail] = array(reply);
@@ -113,9 +114,6 @@ const applyScript = new Script<Applied>({
     throw new Error(`apply.lua answered ${outcome}`);
   },
 });
-/** Arguments before the inline positions. */
-const FIXED_ARGS = 11;
-
 /** APPLY of one batch by one owner; the same call may be made as often as it takes. */
 export function applyCall(
   keys: Keys,
@@ -123,7 +121,8 @@ export function applyCall(
   batch: Batch,
 ): ScriptCall<Applied> {
   const { partition, fence, worker } = owner;
-  const firstOperation = FIXED_ARGS + batch.inline.length + 1;
+  // One argument for all operations: thousands of small ones cost both sides more than the work.
+  const writes = pack([batch.operations.list, batch.inline]);
   return applyScript.call(
     [
       keys.events(partition),
@@ -143,9 +142,8 @@ export function applyCall(
       batch.commands,
       BELLS_KEPT,
       batch.bellHeader as Buffer,
-      batch.inline.length,
-      ...batch.inline.map((arg) => firstOperation + arg),
-      ...batch.operations.args,
+      writes as Buffer,
+      ...(batch.operations.blobs as readonly Buffer[]),
     ],
   );
 }
