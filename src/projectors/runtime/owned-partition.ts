@@ -56,6 +56,7 @@ export class OwnedPartition {
   #carefulLeft = 0;
   readonly #queue: ReadEntry[] = [];
   #entryBytes = 0;
+  #moreToRead = false;
 
   /** `failed` is the place of a command that failed in this worker when it held the partition last. */
   constructor(id: PartitionId, grant: Grant, state: PartitionState, failed: string | null) {
@@ -104,7 +105,14 @@ export class OwnedPartition {
     this.#queue.length = 0;
   }
 
-  offer(entries: readonly StreamEntry[]): void {
+  /** The last read brought all that it had asked for, so there is probably more. */
+  get behind(): boolean {
+    return this.busy || (this.#moreToRead && this.wantsToRead);
+  }
+
+  /** Takes the answer of a read that asked for `count`. */
+  offer(entries: readonly StreamEntry[], count: number): void {
+    this.#moreToRead = entries.length >= count;
     for (const { id, fields } of entries) {
       const bytes = fields[1] ?? Buffer.alloc(0);
       this.#queue.push({ id, bytes, content: unpackOrExplain(bytes) });

@@ -74,7 +74,7 @@ export class Projector {
       await this.tick(BLOCK_MS);
       const restMs = this.#pace.restMs(monotonicMs());
       this.tally.restMs = restMs;
-      const behind = this.#ownership.held().some(({ busy }) => busy);
+      const behind = this.#ownership.held().some((partition) => partition.behind);
       if (restMs > 0 && !behind) await this.#lifecycle.sleep(restMs);
     }
     await this.#settlePending();
@@ -108,7 +108,7 @@ export class Projector {
     const count = Math.min(...wanting.map(({ readCount }) => readCount));
     const idle = this.#pace.perSecond < PACE.busyAt && !held.some(({ busy }) => busy);
     const streams = await this.#readStreams(positions, count, idle ? blockMs : 0);
-    for (const [key, entries] of streams) byKey.get(key)?.offer(entries);
+    for (const [key, partition] of byKey) partition.offer(streams.get(key) ?? [], count);
   }
 
   async #readStreams(
