@@ -9,7 +9,6 @@
 import { ERROR_CODES, type ErrorCode } from "../protocol/errors.ts";
 import type { CommandNumber, Seq } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { pack, unpackTrusted } from "../protocol/msgpack.ts";
 import type { CommandResult } from "../streams/bell.ts";
 
 /** By the clock of the log, so that a replay forgets exactly what was forgotten then. */
@@ -62,22 +61,74 @@ export function record(
 }
 
 function advance(window: DeviceWindow, k: number, at: number, mark: Mark): DeviceWindow {
-  const marks: Mark[] = [mark];
-  const skipped = Math.min(k - window.top - 1, LIMITS.deviceWindow);
-  for (let i = 0; i < skipped && marks.length < LIMITS.deviceWindow; i++) marks.push(UNSEEN);
-  for (const old of window.marks) {
-    if (marks.length >= LIMITS.deviceWindow) break;
-    marks.push(old);
-  }
-  return { at, top: k, marks };
+  const skipped = Math.min(k - window.top - 1, LIMITS.deviceWindow - 1);
+  const kept = window.marks.slice(0, LIMITS.deviceWindow - 1 - skipped);
+  // A device that is new here has nothing before its first command to tell apart from unseen.
+  if (kept.length === 0) return { at, top: k, marks: [mark] };
+  const unseen = Array.from({ length: skipped }, () => UNSEEN);
+  return { at, top: k, marks: [mark, ...unseen, ...kept] };
 }
 
+/** Sevens of bits, low ones first; the top bit says that more follow. */
+const VARINT_BYTES_MAX = 8;
+const scratch = new Uint8Array((2 + LIMITS.deviceWindow) * VARINT_BYTES_MAX);
+
+/**
+ * Time, top and the marks as varints, 1 to 2 bytes a mark: an application is the
+ * difference to the one before it in the window, because this text is written for
+ * every device of every batch. 0 unseen, odd rejected, even applied.
+ */
 export function packWindow({ at, top, marks }: DeviceWindow): Uint8Array {
-  return pack([at, top, marks]);
+  let end = putVarint(putVarint(0, at), top);
+  let last = 0;
+  for (const mark of marks) {
+    if (mark === UNSEEN) end = putVarint(end, 0);
+    else if (mark < 0) end = putVarint(end, 2 * -mark - 1);
+    else {
+      end = putVarint(end, 2 * (1 + zigzag(mark - last)));
+      last = mark;
+    }
+  }
+  return scratch.slice(0, end);
 }
 
 export function unpackWindow(bytes: Uint8Array | null): DeviceWindow {
   if (bytes === null) return EMPTY_WINDOW;
-  const [at, top, marks] = unpackTrusted(bytes) as [number, number, Mark[]];
+  const values = varints(bytes);
+  const [at, top] = values;
+  if (at === undefined || top === undefined) throw new Error("a device window without a head");
+  const marks: Mark[] = [];
+  let last = 0;
+  for (const value of values.slice(2)) {
+    if (value === 0) marks.push(UNSEEN);
+    else if (value % 2 === 1) marks.push(-(value + 1) / 2);
+    else marks.push((last += unzigzag(value / 2 - 1)));
+  }
   return { at, top, marks };
+}
+
+const zigzag = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * value);
+const unzigzag = (value: number): number => (value % 2 === 1 ? -(value + 1) / 2 : value / 2);
+
+/** By arithmetic: bit operations end at 31 bits, this at seq 2^51. */
+function putVarint(at: number, value: number): number {
+  let end = at;
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) scratch[end++] = 0x80 | (rest % 0x80);
+  scratch[end++] = rest;
+  return end;
+}
+
+function varints(bytes: Uint8Array): number[] {
+  const values: number[] = [];
+  let value = 0;
+  let scale = 1;
+  for (const byte of bytes) {
+    value += (byte & 0x7f) * scale;
+    scale *= 0x80;
+    if (byte & 0x80) continue;
+    values.push(value);
+    [value, scale] = [0, 1];
+  }
+  return values;
 }
