@@ -63,7 +63,7 @@ const EXPECTED: Record<"public" | "private", Record<string, readonly string[]>> 
 };
 
 describe.each(["public", "private"] as const)("in a %s room", (kind) => {
-  it.each(Object.keys(VERBS))("[AU6] %s is allowed to the right ones only", async (verb) => {
+  it.each(Object.keys(VERBS))("[AU26] %s is allowed to the right ones only", async (verb) => {
     const draft = VERBS[verb] as (room: string) => Draft;
     const found: string[] = [];
     for (const relation of RELATIONS) {
@@ -73,7 +73,7 @@ describe.each(["public", "private"] as const)("in a %s room", (kind) => {
     expect(found).toEqual(EXPECTED[kind][verb]);
   });
 
-  it("[AU1] members alone read, by resume and by HTTP", async () => {
+  it("[AU21] members alone read, by resume and by HTTP", async () => {
     const room = await roomOf(kind);
     const found: Record<string, unknown[]> = {};
     for (const relation of RELATIONS) {
@@ -97,7 +97,7 @@ describe.each(["public", "private"] as const)("in a %s room", (kind) => {
     });
   });
 
-  it("[AU7] nobody learns from a refusal whether there is such a room", async () => {
+  it("[AU27] nobody learns from a refusal whether there is such a room", async () => {
     const room = await roomOf(kind);
     // Of the same length, so that nothing but the room's existence differs.
     const unknown = `${room.slice(0, -1)}x` as RoomId;
@@ -136,7 +136,7 @@ async function httpBytes(user: string, path: string): Promise<string> {
 }
 
 describe("who leaves", () => {
-  it("[AU8] hears nothing of the room from the entry on that says so, on any connection", async () => {
+  it("[AU28] hears nothing of the room from the entry on that says so, on any connection", async () => {
     const room = await roomOf("public");
     const phone = await engine.peer(edge, "member", { device: "phone" });
     const other = await engine.edge();
@@ -162,7 +162,7 @@ describe("who leaves", () => {
     expect(as("owner").violations).toEqual([]);
   });
 
-  it("[AU8] while resuming gets an answer, and nothing that came after", async () => {
+  it("[AU28] while resuming gets an answer, and nothing that came after", async () => {
     const room = await roomOf("public");
     await as("owner").follow(room);
     const peer = await engine.peer(edge, "walker");
@@ -193,7 +193,7 @@ describe("who leaves", () => {
 });
 
 describe("a direct room", () => {
-  it("[AU9] is one for a pair, whoever asks and whatever the names contain", async () => {
+  it("[AU29] is one for a pair, whoever asks and whatever the names contain", async () => {
     const pairs = [
       ["a:b", "c"],
       ["a", "b:c"],
@@ -227,7 +227,7 @@ describe("a direct room", () => {
     expect(found.size).toBe(pairs.length);
   });
 
-  it("[AU9] lets nobody else in, and nobody out", async () => {
+  it("[AU29] lets nobody else in, and nobody out", async () => {
     const { room } = await applied(as("owner").run({ type: "direct", user: "member" }));
     for (const verb of Object.keys(VERBS)) {
       if (verb === "create") continue;
@@ -244,7 +244,7 @@ describe("a direct room", () => {
     }
   });
 
-  it("[AU9] cannot be made by its name, nor an unnamed room by the name it will have", async () => {
+  it("[AU29] cannot be made by its name, nor an unnamed room by the name it will have", async () => {
     const { room } = await applied(as("owner").run({ type: "direct", user: "gone" }));
     const unnamed = await applied(
       as("owner").run({ type: "create", room: null, kind: "private", name: "unnamed" }),

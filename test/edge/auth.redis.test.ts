@@ -47,7 +47,7 @@ async function publicJwk(): Promise<object> {
 }
 
 describe("a token", () => {
-  it("[AU2] is believed with the right key, audience, time and subject only", async () => {
+  it("[AU22] is believed with the right key, audience, time and subject only", async () => {
     const { exp, ...endless } = CLAIMS;
     const { sub, ...nobody } = CLAIMS;
     const { aud, ...toNobody } = CLAIMS;
@@ -89,7 +89,7 @@ describe("a token", () => {
     expect(await auth.identify(await signed({ ...CLAIMS, sub: "Ünï 漢字:a" }))).not.toBeNull();
   });
 
-  it("[AU2] of a JWKS file: EdDSA keys beside the secret, each for its own algorithm", async () => {
+  it("[AU22] of a JWKS file: EdDSA keys beside the secret, each for its own algorithm", async () => {
     const jwks = await jwksFile(await publicJwk());
     const auth = await Authenticator.create(
       { secret, jwksFile: jwks, audience: AUDIENCE },
@@ -116,7 +116,7 @@ describe("a token", () => {
     expect(await only.verifyToken(await signed(CLAIMS, eddsa))).toMatchObject({ user: "ann" });
   });
 
-  it("[AU2] an edge without a usable key does not start, and leaves nothing open", async () => {
+  it("[AU22] an edge without a usable key does not start, and leaves nothing open", async () => {
     const auth = { audience: AUDIENCE };
     await expect(engine.edge({ auth })).rejects.toThrow("no key to check tokens with");
     const missing = { ...auth, jwksFile: join(dir, "missing.json") };
@@ -134,13 +134,13 @@ async function refusal(at: RunningEdge, credential: string): Promise<{ code: num
 }
 
 describe("a connection", () => {
-  it("[AU2] with a credential that is not believed is closed with 4404", async () => {
+  it("[AU22] with a credential that is not believed is closed with 4404", async () => {
     for (const credential of ["", "x", "ticket:", "ticket:x", unsigned({ alg: "none" }, CLAIMS)]) {
       expect((await refusal(edge, credential)).code).toBe(4404);
     }
   });
 
-  it("[AU3] ends with 4003 when its token does, not before", async () => {
+  it("[AU23] ends with 4003 when its token does, not before", async () => {
     const before = performance.now();
     // Clocks may be five seconds apart: this one ended some seconds ago.
     const peer = await engine.open(edge);

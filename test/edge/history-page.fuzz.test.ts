@@ -81,7 +81,7 @@ async function write(startMs: number, gaps: readonly number[], trimmed: number):
 }
 
 describe("a page by seq", () => {
-  it("[HI1] is what a plain list would give", { timeout: 120_000 }, async () => {
+  it("[HI21] is what a plain list would give", { timeout: 120_000 }, async () => {
     const property = fc.asyncProperty(conversation, async ({ startMs, gaps, trimmed, pages }) => {
       const room = await write(startMs, gaps, trimmed);
       const first = gaps.length - Math.ceil(gaps.length * (1 - trimmed)) + 1;

@@ -41,7 +41,7 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
     return (await response.json()) as Page;
   };
 
-  it("[HI2] a walk through the pages during traffic sees every seq once, either way", async () => {
+  it("[HI22] a walk through the pages during traffic sees every seq once, either way", async () => {
     for (let i = 0; i < 60; i++) await ann.say(room, `before ${i}`);
     const silence = new AbortController();
     const talk = (async () => {
@@ -67,7 +67,7 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
     expect(up.length).toBeGreaterThanOrEqual(head);
   });
 
-  it("[HI3] what is asked wrongly is answered with a code, a page holds at most 200", async () => {
+  it("[HI23] what is asked wrongly is answered with a code, a page holds at most 200", async () => {
     expect((await page("limit=200")).entries.length).toBeGreaterThan(50);
     const wrong = [
       "limit=201",
@@ -91,7 +91,7 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
     }
   });
 
-  it("[AU1] a room and the list of rooms show what a member may know", async () => {
+  it("[AU21] a room and the list of rooms show what a member may know", async () => {
     const details = await (await ask(`/v1/rooms/${room}`)).json();
     expect(details).toMatchObject({ room, kind: "public", name: room, epoch: 1 });
     expect(details).toMatchObject({
@@ -100,7 +100,7 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
     expect(await (await ask("/v1/rooms")).json()).toEqual({ rooms: [{ room }] });
   });
 
-  it("[AU2] nothing is told without a valid token", async () => {
+  it("[AU22] nothing is told without a valid token", async () => {
     const paths = ["/v1/rooms", `/v1/rooms/${room}`, `/v1/rooms/${room}/messages`, "/v1/else"];
     for (const path of paths) {
       for (const authorization of [undefined, "Bearer x", "Basic eDp5", `Bearer ticket:x`]) {
@@ -114,7 +114,7 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
     expect((await fetch(`${edge.address}/`)).status).toBe(404);
   });
 
-  it("[AU5] pages of other origins get no answer to read and no socket", async () => {
+  it("[AU25] pages of other origins get no answer to read and no socket", async () => {
     const host = edge.address.replace("http://", "");
     const origins = [
       [undefined, "101"],
@@ -141,7 +141,7 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
     expect(await allowed("https://evil.example")).toBeNull();
   });
 
-  it("[AU5] a socket is only at its path and in a sub-protocol that is known", async () => {
+  it("[AU25] a socket is only at its path and in a sub-protocol that is known", async () => {
     const { WebSocket } = await import("ws");
     const status = (path: string, protocols: string[]): Promise<number> =>
       new Promise((resolve) => {
@@ -164,7 +164,7 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
     expect(await status("/", [SUBPROTOCOL.binary])).toBe(404);
   });
 
-  it("[AU4] a ticket opens one connection, and knows nothing but its digest in Redis", async () => {
+  it("[AU24] a ticket opens one connection, and knows nothing but its digest in Redis", async () => {
     const response = await fetch(`${edge.address}/v1/tickets`, {
       method: "POST",
       headers: { authorization: `Bearer ${await token("bob")}` },
@@ -187,7 +187,7 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
     expect((await second.closed).code).toBe(4404);
   });
 
-  it("[AU4] a ticket lives no longer than the token it was bought with, nor past its time", async () => {
+  it("[AU24] a ticket lives no longer than the token it was bought with, nor past its time", async () => {
     const buy = async (life: number): Promise<{ ticket: string; expiresInMs: number }> => {
       const headers = { authorization: `Bearer ${await token("bob", life)}` };
       const response = await fetch(`${edge.address}/v1/tickets`, { method: "POST", headers });

@@ -17,8 +17,7 @@ const MESSAGES_EACH = Math.ceil((8 * 1024 * 1024 + 4 * LAGGING_BYTES) / TEXT.len
 
 describe.each([
   ["uws", "binary"],
-  ["ws", "binary"],
-  ["uws", "json"],
+  ["ws", "json"],
 ] as const)("on %s with %s", (transport, encoding) => {
   let engine: Engine;
   let edge: RunningEdge;

@@ -33,7 +33,7 @@ describe("Redis is killed", () => {
     await bob.follow("room");
   });
 
-  it("[TA9] and comes back as it was: connections stay, nothing is lost or doubled", async () => {
+  it("[TA29] and comes back as it was: connections stay, nothing is lost or doubled", async () => {
     const sent: string[] = [];
     const silence = new AbortController();
     const talk = (async () => {
@@ -56,7 +56,7 @@ describe("Redis is killed", () => {
     expect([bob.violations, ann.code, bob.code]).toEqual([[], null, null]);
   });
 
-  it("[TA9] senders are told that it is away, and are served again afterwards", async () => {
+  it("[TA29] senders are told that it is away, and are served again afterwards", async () => {
     await engine.redis.kill();
     const since = ann.frames.length;
     const k = ann.command({ type: "send", room: "room", text: "while it is away" });
@@ -94,7 +94,7 @@ describe("Redis is killed", () => {
 });
 
 describe("Redis forgets its scripts", () => {
-  it("[TA10] while commands, resumes and pages go on", async () => {
+  it("[TA30] while commands, resumes and pages go on", async () => {
     const engine = await start();
     const edge = await engine.edge();
     const ann = await engine.peer(edge, "ann");
@@ -122,7 +122,7 @@ describe("Redis forgets its scripts", () => {
     expect(bob.violations).toEqual([]);
   });
 
-  it("[AU10] a role is read after the page that it admits to, also then", async () => {
+  it("[AU30] a role is read after the page that it admits to, also then", async () => {
     const engine = await start();
     const edge = await engine.edge();
     const ann = await engine.peer(edge, "ann");

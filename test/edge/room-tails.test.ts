@@ -61,12 +61,12 @@ function bridged(at: number, read: readonly ConversationEntry[] = []): number[] 
 describe("offers", () => {
   beforeEach(() => void tails.open(ROOM, EPOCH, mark(3)));
 
-  it("[TA1] entries are handed on in order, once, whatever is offered", () => {
+  it("[TA21] entries are handed on in order, once, whatever is offered", () => {
     offer(4, 5, 4, 5, 6, 3, 1, 6);
     expect(published).toEqual([4, 5, 6]);
   });
 
-  it("[TA1] an entry that does not continue the chain is not handed on but read again", () => {
+  it("[TA21] an entry that does not continue the chain is not handed on but read again", () => {
     tails.takeDirty(10);
     offer(5);
     expect(published).toEqual([]);
@@ -76,7 +76,7 @@ describe("offers", () => {
     expect(tails.hasDirty).toBe(false);
   });
 
-  it("[TA2] a leaver is taken off right after the entry that says so", () => {
+  it("[TA22] a leaver is taken off right after the entry that says so", () => {
     tails.offer(ROOM, entry(4));
     tails.offer(ROOM, entry(5, "ann"));
     expect([published, left]).toEqual([[4, 5], ["ann"]]);
@@ -94,13 +94,13 @@ describe("offers", () => {
 });
 
 describe("opening", () => {
-  it("[TA3] a room is read once when it is opened: its bells may have been passed over", () => {
+  it("[TA23] a room is read once when it is opened: its bells may have been passed over", () => {
     expect(bridged(7)).toEqual([]);
     expect(wanted).toBe(1);
     expect(tails.takeDirty(10).map(({ room }) => room)).toEqual([ROOM]);
   });
 
-  it("[TA3] a tail that was closed is not read", () => {
+  it("[TA23] a tail that was closed is not read", () => {
     const tail = tails.open(ROOM, EPOCH, mark(1));
     tails.close(tail);
     tails.markDirty(tail);

@@ -66,7 +66,7 @@ describe("outcomes", () => {
 });
 
 describe("order", () => {
-  it("[IN5] what follows a command that was put off waits until it has come again", async () => {
+  it("[IN20] what follows a command that was put off waits until it has come again", async () => {
     const full = await start({ projector: false });
     const small = await full.edge({ backlogMax: 5 });
     const bob = await full.peer(small, "bob");
@@ -91,7 +91,7 @@ describe("order", () => {
     expect(bob.texts("fifo")).toEqual(["2", "3", "4", "5", "6"]);
   });
 
-  it("[IN6] an outcome frees what waits for a command that was put off", async () => {
+  it("[IN21] an outcome frees what waits for a command that was put off", async () => {
     const behind = await engine.edge({ redisUrl: proxy.url });
     const bob = await engine.peer(behind, "bob");
     await createRoom(bob, "freed");

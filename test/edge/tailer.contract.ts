@@ -68,7 +68,7 @@ export function tailerContract({ name, options, mode }: TailerCase): void {
       expect(reader.violations).toEqual([]);
     }
 
-    it("[TA1] brings every entry of every followed room once and in order", async () => {
+    it("[TA21] brings every entry of every followed room once and in order", async () => {
       const where = await newRooms(12);
       for (const room of where) await reader.follow(room);
       await talk(where, 15);
@@ -77,14 +77,14 @@ export function tailerContract({ name, options, mode }: TailerCase): void {
       expect(health.tailer).toBe(mode);
     });
 
-    it("[TA4] brings what is too large for a bell", async () => {
+    it("[TA24] brings what is too large for a bell", async () => {
       const where = await newRooms(2);
       for (const room of where) await reader.follow(room);
       await talk(where, 4, "x".repeat(BELL_INLINE_BYTES / 2));
       await arrived(where);
     });
 
-    it("[TA3] hears of a room that was opened while it waited", async () => {
+    it("[TA23] hears of a room that was opened while it waited", async () => {
       for (let round = 0; round < 10; round++) {
         const [room] = (await newRooms(1)) as [string];
         // Between the page and the opening of the room, too.
@@ -95,7 +95,7 @@ export function tailerContract({ name, options, mode }: TailerCase): void {
       }
     });
 
-    it("[TA5] finds by itself what a lost bell told of, and asks again for lost outcomes", async () => {
+    it("[TA25] finds by itself what a lost bell told of, and asks again for lost outcomes", async () => {
       const where = await newRooms(4);
       for (const room of where) await reader.follow(room);
       const silence = new AbortController();
@@ -116,7 +116,7 @@ export function tailerContract({ name, options, mode }: TailerCase): void {
       expect(own.k).toBe(reader.lastK);
     });
 
-    it("[TA6] catches up on bells that were trimmed while it could not read them", async () => {
+    it("[TA26] catches up on bells that were trimmed while it could not read them", async () => {
       const where = await newRooms(3);
       for (const room of where) await reader.follow(room);
       proxy.blackHole("toServer", "toClient");
@@ -127,7 +127,7 @@ export function tailerContract({ name, options, mode }: TailerCase): void {
       await arrived(where);
     });
 
-    it("[TA6] goes on over a link that breaks again and again", async () => {
+    it("[TA26] goes on over a link that breaks again and again", async () => {
       const where = await newRooms(3);
       for (const room of where) await reader.follow(room);
       const silence = new AbortController();
@@ -143,7 +143,7 @@ export function tailerContract({ name, options, mode }: TailerCase): void {
       await arrived(where);
     });
 
-    it("[TA7] has a room that lost more than it reads at once resumed by its followers", async () => {
+    it("[TA27] has a room that lost more than it reads at once resumed by its followers", async () => {
       const [room] = (await newRooms(1)) as [string];
       await reader.follow(room);
       proxy.blackHole("toServer", "toClient");

@@ -13,7 +13,7 @@ tailerContract({ name: "hearing bells", options: { directRoomsMax: 0 }, mode: "b
 
 const start = engineOfFile();
 
-it("[TA8] the tailer changes its mode under traffic without a gap", async () => {
+it("[TA28] the tailer changes its mode under traffic without a gap", async () => {
   const engine = await start();
   const edge = await engine.edge({ directRoomsMax: 3 });
   const ann = await engine.peer(edge, "ann");
