@@ -16,7 +16,6 @@ import type { Position } from "../redis/position.ts";
 export const BELLS_KEPT = 4_096;
 /** Payload bytes that one bell may carry; past it the rooms are only named. */
 export const BELL_INLINE_BYTES = 8_192;
-export const BELL_FIELD = { header: "h", payload: "d" } as const;
 
 export interface Outcome {
   readonly edge: string;

@@ -69,9 +69,6 @@ const ENTRY = struct({
 });
 export type LogEntry = ValueOf<typeof ENTRY>;
 
-/** Field of the stream entry that holds the batch. */
-export const LOG_FIELD = "b";
-
 export function packCommands(edge: string, commands: readonly LoggedCommand[]): Uint8Array {
   return pack(ENTRY.write({ format: FORMAT, edge, commands }, "positional"));
 }
