@@ -96,7 +96,9 @@ export function unpackWindow(bytes: Uint8Array | null): DeviceWindow {
   if (bytes === null) return EMPTY_WINDOW;
   const values = varints(bytes);
   const [at, top] = values;
-  if (at === undefined || top === undefined) throw new Error("a device window without a head");
+  if (at === undefined || top === undefined || values.length > 2 + LIMITS.deviceWindow) {
+    throw new Error(`a device window of ${values.length} numbers`);
+  }
   const marks: Mark[] = [];
   let last = 0;
   for (const value of values.slice(2)) {

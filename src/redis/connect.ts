@@ -105,8 +105,7 @@ export async function pipeline(
   commands: readonly (readonly RedisArg[])[],
 ): Promise<unknown[]> {
   const batch = redis.pipeline();
-  for (const [name, ...args] of commands)
-    batch.callBuffer(String(name), args as (string | Buffer)[]);
+  for (const [name, ...args] of commands) batch.callBuffer(String(name), args.map(sendable));
   const tally = tallyOf(redis);
   const sinceMs = monotonicMs();
   const replies = await batch.exec();
@@ -118,4 +117,10 @@ export async function pipeline(
     tally.failures++;
     throw error;
   });
+}
+
+/** ioredis would send the numbers of a plain Uint8Array as text. The bytes are not copied. */
+function sendable(arg: RedisArg): string | number | Buffer {
+  if (!(arg instanceof Uint8Array) || Buffer.isBuffer(arg)) return arg;
+  return Buffer.from(arg.buffer, arg.byteOffset, arg.byteLength);
 }

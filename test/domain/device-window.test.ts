@@ -101,6 +101,19 @@ describe("device window", () => {
     expect(findCopy(window, number(1_000 - WIDTH))).toEqual(applied(0));
   });
 
+  it("[IN3] is stored in about a byte a command, and refused when it is no window", () => {
+    let window: DeviceWindow = EMPTY_WINDOW;
+    for (let k = 1; k <= 500; k++) {
+      window = record(window, number(k), 1_700_000_000_000 + k, applied(100_000 + 7 * k));
+    }
+    const packed = packWindow(window);
+    expect(packed.length).toBeLessThan(WIDTH + 20);
+    expect(unpackWindow(packed)).toEqual(window);
+    for (const bytes of [Buffer.alloc(0), Buffer.from([7]), Buffer.from(packed.join(","))]) {
+      expect(() => unpackWindow(bytes)).toThrow(/device window/);
+    }
+  });
+
   it("[IN3] is wider than the commands that a client may have under way", () => {
     expect(WIDTH).toBeGreaterThanOrEqual(2 * LIMITS.commandsInFlight);
   });

@@ -139,6 +139,15 @@ describe("command connection", () => {
     expect(bad).toBeInstanceOf(Error);
     expect(two).toEqual(Buffer.from([0xff, 0x00]));
   });
+
+  it("[OP50] sends bytes as bytes, also those that are no Buffer", async () => {
+    const whole = Uint8Array.of(9, 0xff, 0x00, 0x80, 9);
+    const [, stored] = await pipeline(redis, [
+      ["SET", "a", whole.subarray(1, 4)],
+      ["GET", "a"],
+    ]);
+    expect(stored).toEqual(Buffer.from([0xff, 0x00, 0x80]));
+  });
 });
 
 describe("blocking reader", () => {

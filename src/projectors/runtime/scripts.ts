@@ -143,7 +143,7 @@ export function applyCall(
       BELLS_KEPT,
       batch.bellHeader as Buffer,
       writes as Buffer,
-      ...(batch.operations.blobs as readonly Buffer[]),
+      ...batch.operations.blobs,
     ],
   );
 }
