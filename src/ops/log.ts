@@ -36,11 +36,19 @@ export function createLog(options: LogOptions): Log {
       name,
       level,
       base: { name, pid: process.pid },
+      serializers: { err: describeError },
       redact: { paths: SECRET_PATHS, censor: "[redacted]" },
       formatters: { level: (label) => ({ level: label }) },
     },
     format === "json" ? plain : readable(plain),
   );
+}
+
+/** Nothing that a library hung on the error: one of Redis carries the whole command, messages and all. */
+function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { type, message, stack } = pino.stdSerializers.err(error);
+  return { type, message, stack };
 }
 
 function readable(plain: DestinationStream): DestinationStream {

@@ -22,6 +22,14 @@ describe("log", () => {
     expect(text.match(/\[redacted\]/g)).toHaveLength(3);
   });
 
+  it("[OP3] what a library hangs on an error is left out: with Redis it is the whole command", () => {
+    const error = Object.assign(new Error("OOM"), { command: { args: ["what ann said"] } });
+    const text = logged((log) => log.error({ err: error }, "refused"));
+    expect(text).toContain("OOM");
+    expect(text).not.toContain("what ann said");
+    expect(logged((log) => log.error({ err: "thrown text" }, "odd"))).toContain("thrown text");
+  });
+
   it("[OP3] the password of an address is blanked", () => {
     expect(withoutPassword("redis://app:pa:ss@host:6379/0")).toBe("redis://app:***@host:6379/0");
     expect(withoutPassword("rediss://:secret@host")).toBe("rediss://:***@host");
