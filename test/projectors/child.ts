@@ -30,8 +30,9 @@ export class ProjectorChild implements Killable {
   ): Promise<ProjectorChild> {
     const base = `${pathToFileURL(compiled.dir).href}/`;
     const child = spawn(process.execPath, [MAIN, base, JSON.stringify(options)], {
-      stdio: ["ignore", "pipe", "ignore"],
+      stdio: ["pipe", "pipe", "ignore"],
     });
+    child.stdin.on("error", () => {}); // it may be dead already
     const exited = new Promise<number | NodeJS.Signals | null>((resolve) => {
       child.once("exit", (code, signal) => resolve(code ?? signal));
     });
@@ -59,7 +60,7 @@ export class ProjectorChild implements Killable {
   async stop(): Promise<void> {
     clearTimeout(this.#resume);
     this.#process.kill("SIGCONT");
-    this.#process.kill("SIGTERM");
+    this.#process.stdin?.end();
     const timer = setTimeout(() => this.kill(), STOP_MS);
     await this.exited;
     clearTimeout(timer);
