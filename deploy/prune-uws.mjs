@@ -11,7 +11,7 @@ const name = `uws_${platform}_${arch}_${versions.modules}.node`;
 const entry = createRequire(join(process.cwd(), "entry.js")).resolve("uWebSockets.js");
 const root = join("node_modules", "uWebSockets.js");
 
-// The places in which src/edge/server-uws.ts looks, in its order.
+// The places in which src/edge/sockets/server-uws.ts looks, in its order.
 const places = [join(dirname(entry), name), join(dirname(entry), "..", "binaries", name)];
 const kept = places.find((place) => existsSync(place));
 if (kept === undefined) throw new Error(`uWebSockets.js has no ${name}`);

@@ -12,7 +12,7 @@ import type { Links } from "./links.ts";
 import type { Pump } from "./pump.ts";
 import type { RoomTails } from "./room-tails.ts";
 import type { SessionHub } from "./session-hub.ts";
-import type { SocketServer } from "./socket-port.ts";
+import type { SocketServer } from "./sockets/socket-port.ts";
 
 export interface EdgeParts {
   readonly tally: EdgeTally;

@@ -19,9 +19,9 @@ import { openLinks, type Links } from "./links.ts";
 import { Pump } from "./pump.ts";
 import { RoomReader } from "./room-reader.ts";
 import { RoomTails } from "./room-tails.ts";
-import { loadSocketServer, type Transport } from "./server.ts";
+import { loadSocketServer, type Transport } from "./sockets/server.ts";
 import { SessionHub } from "./session-hub.ts";
-import type { SocketServer } from "./socket-port.ts";
+import type { SocketServer } from "./sockets/socket-port.ts";
 import { BellSource, DirectSource } from "./tail-source.ts";
 
 export interface EdgeOptions {

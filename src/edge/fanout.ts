@@ -10,7 +10,7 @@ import type { Encoding } from "../protocol/version.ts";
 import type { Payload } from "../streams/conversation.ts";
 import { bytesOf, type EdgeTally } from "./edge-tally.ts";
 import type { RoomTail } from "./room-tails.ts";
-import type { SocketServer } from "./socket-port.ts";
+import type { SocketServer } from "./sockets/socket-port.ts";
 
 export function topicOf(room: RoomId, encoding: Encoding): string {
   return `${encoding === "binary" ? "b" : "j"}:${room}`;

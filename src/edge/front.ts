@@ -8,7 +8,7 @@ import type {
   SocketServer,
   UpgradeRequest,
   UpgradeVerdict,
-} from "./socket-port.ts";
+} from "./sockets/socket-port.ts";
 
 export const SOCKET_PATH = "/v1/socket";
 /** The transport's own bound is wider than ours, so that a frame too large gets a code. */

@@ -31,7 +31,7 @@ import type { Identity } from "./auth.ts";
 import { toCommand } from "./commands.ts";
 import type { EdgeContext } from "./context.ts";
 import { bytesOf } from "./edge-tally.ts";
-import type { Connection, Socket } from "./socket-port.ts";
+import type { Connection, Socket } from "./sockets/socket-port.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 export type SessionState =

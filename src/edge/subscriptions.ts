@@ -25,7 +25,7 @@ import { bytesOf } from "./edge-tally.ts";
 import { framesOf, topicOf } from "./fanout.ts";
 import type { ResumePoint } from "./room-reader.ts";
 import type { Mark, RoomTail } from "./room-tails.ts";
-import type { Socket } from "./socket-port.ts";
+import type { Socket } from "./sockets/socket-port.ts";
 
 /** Bytes in a socket's buffer from which its session counts as lagging. */
 export const LAGGING_BYTES = 262_144;

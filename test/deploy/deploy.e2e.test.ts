@@ -82,7 +82,7 @@ describe("containers", () => {
         cpSync(join("dist", layer), join(dir, "dist", layer), { recursive: true });
       }
       writeFileSync(join(dir, "package.json"), '{"type":"module"}');
-      const load = `import("${join(dir, "dist/edge/server-uws.js")}").then((m) => m.loadUws())`;
+      const load = `import("${join(dir, "dist/edge/sockets/server-uws.js")}").then((m) => m.loadUws())`;
       execFileSync(process.execPath, ["--input-type=module", "-e", load]);
     } finally {
       rmSync(dir, { recursive: true, force: true });

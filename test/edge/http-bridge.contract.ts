@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { expect, it } from "vitest";
 
-import type { CreateSocketServer, SocketHandlers } from "../../src/edge/socket-port.ts";
+import type { CreateSocketServer, SocketHandlers } from "../../src/edge/sockets/socket-port.ts";
 import { ERRORS, type ErrorCode } from "../../src/protocol/errors.ts";
 import { OPTIONS, quiet, raw, rigs, until, type Start } from "./socket-server.harness.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 
-import { loadSocketServer } from "../../src/edge/server.ts";
+import { loadSocketServer } from "../../src/edge/sockets/server.ts";
 import { createLog } from "../../src/ops/log.ts";
 
 const arch = Object.getOwnPropertyDescriptor(process, "arch") as PropertyDescriptor;

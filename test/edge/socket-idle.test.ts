@@ -1,8 +1,8 @@
 /** In a file of its own, because the shortest idle timeout of uWebSockets.js takes a while. */
 import { describe, expect, it } from "vitest";
 
-import { loadUws } from "../../src/edge/server-uws.ts";
-import { createWsServer } from "../../src/edge/server-ws.ts";
+import { loadUws } from "../../src/edge/sockets/server-uws.ts";
+import { createWsServer } from "../../src/edge/sockets/server-ws.ts";
 import { Rig, until } from "./socket-server.harness.ts";
 
 const ADAPTERS = [loadUws(), createWsServer];

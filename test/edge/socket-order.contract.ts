@@ -1,8 +1,8 @@
 /** Order and backpressure of every adapter of the socket port, with real sockets. */
 import { expect, it } from "vitest";
 
-import { SOCKET_BUFFERED_BYTES_MAX } from "../../src/edge/socket-guard.ts";
-import type { CreateSocketServer } from "../../src/edge/socket-port.ts";
+import { SOCKET_BUFFERED_BYTES_MAX } from "../../src/edge/sockets/socket-guard.ts";
+import type { CreateSocketServer } from "../../src/edge/sockets/socket-port.ts";
 import { CLOSE } from "../../src/protocol/errors.ts";
 import { quiet, rigs, until, type Start } from "./socket-server.harness.ts";
 

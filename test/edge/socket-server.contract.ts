@@ -1,7 +1,7 @@
 /** What every adapter of the socket port does, with real sockets. */
 import { expect, it } from "vitest";
 
-import type { CreateSocketServer, UpgradeRequest } from "../../src/edge/socket-port.ts";
+import type { CreateSocketServer, UpgradeRequest } from "../../src/edge/sockets/socket-port.ts";
 import { CLOSE } from "../../src/protocol/errors.ts";
 import {
   OPTIONS,

@@ -10,7 +10,7 @@ import type {
   SocketHandlers,
   SocketServer,
   SocketServerOptions,
-} from "../../src/edge/socket-port.ts";
+} from "../../src/edge/sockets/socket-port.ts";
 import type { Encoded } from "../../src/protocol/codec.ts";
 
 export const OPTIONS: SocketServerOptions = {

@@ -1,7 +1,7 @@
 import { describe } from "vitest";
 
-import { loadUws } from "../../src/edge/server-uws.ts";
-import { createWsServer } from "../../src/edge/server-ws.ts";
+import { loadUws } from "../../src/edge/sockets/server-uws.ts";
+import { createWsServer } from "../../src/edge/sockets/server-ws.ts";
 import { httpBridgeContract } from "./http-bridge.contract.ts";
 import { socketOrderContract } from "./socket-order.contract.ts";
 import { socketServerContract } from "./socket-server.contract.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { offeredProtocols, plainAddress } from "../../src/edge/upgrade.ts";
+import { offeredProtocols, plainAddress } from "../../src/edge/sockets/upgrade.ts";
 
 describe("head of an upgrade", () => {
   it.each([

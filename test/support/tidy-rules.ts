@@ -37,7 +37,7 @@ const BROWSER_SAFE = new Set(["protocol", "client"]);
 /** Packages that have one door. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   ioredis: /^src\/redis\//,
-  "uWebSockets.js": /^src\/edge\/(server|wire)-uws\.ts$/,
+  "uWebSockets.js": /^src\/edge\/sockets\/(server|wire)-uws\.ts$/,
   commander: /^src\/(cli\/program|main)\.ts$/,
 };
 /** Things that only one place may use; `any` and parked tests have none. */

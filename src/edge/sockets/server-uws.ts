@@ -16,8 +16,8 @@ import { createServer, type AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import type * as UwsPackage from "uWebSockets.js";
 
-import type { Encoded } from "../protocol/codec.ts";
-import type { Encoding } from "../protocol/version.ts";
+import type { Encoded } from "../../protocol/codec.ts";
+import type { Encoding } from "../../protocol/version.ts";
 import { UwsHttpBridge, remoteAddressOf, statusLine } from "./http-bridge-uws.ts";
 import {
   GuardedSocket,

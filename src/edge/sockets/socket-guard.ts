@@ -10,9 +10,9 @@
  *
  * `#become` is the only writer of `#state`.
  */
-import type { Encoded } from "../protocol/codec.ts";
-import { CLOSE } from "../protocol/errors.ts";
-import type { Encoding } from "../protocol/version.ts";
+import type { Encoded } from "../../protocol/codec.ts";
+import { CLOSE } from "../../protocol/errors.ts";
+import type { Encoding } from "../../protocol/version.ts";
 import type { Connection, Socket, SocketHandlers, SocketServerOptions } from "./socket-port.ts";
 
 /**

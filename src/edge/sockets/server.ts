@@ -1,5 +1,5 @@
 /** Chooses the adapter of the socket port. Never silently: both ways are logged. */
-import type { Log } from "../ops/log.ts";
+import type { Log } from "../../ops/log.ts";
 import type { CreateSocketServer, SocketServer } from "./socket-port.ts";
 
 export const TRANSPORTS = ["auto", "uws", "ws"] as const;

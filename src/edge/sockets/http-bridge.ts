@@ -3,7 +3,7 @@
  * `Response` to something a transport can write. Bodies are whole on both sides:
  * requests are capped, and responses are small (a page of history is the largest).
  */
-import { ERRORS, type ErrorCode } from "../protocol/errors.ts";
+import { ERRORS, type ErrorCode } from "../../protocol/errors.ts";
 import type { Report } from "./socket-guard.ts";
 import type { SocketHandlers } from "./socket-port.ts";
 

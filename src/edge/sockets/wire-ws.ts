@@ -1,8 +1,8 @@
 /** One socket of the `ws` adapter, and who is subscribed to what. */
 import type { WebSocket } from "ws";
 
-import type { Encoded } from "../protocol/codec.ts";
-import type { Encoding } from "../protocol/version.ts";
+import type { Encoded } from "../../protocol/codec.ts";
+import type { Encoding } from "../../protocol/version.ts";
 import { SOCKET_BUFFERED_BYTES_MAX, type Wire } from "./socket-guard.ts";
 
 /** What the wire notices by itself. */

@@ -8,8 +8,8 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type ServerOptions, type WebSocket } from "ws";
 
-import type { Encoded } from "../protocol/codec.ts";
-import type { Encoding } from "../protocol/version.ts";
+import type { Encoded } from "../../protocol/codec.ts";
+import type { Encoding } from "../../protocol/version.ts";
 import { handleNodeRequest } from "./http-bridge-node.ts";
 import { GuardedSocket, VANISHED, checkOptions, reportTo, type Report } from "./socket-guard.ts";
 import type {

@@ -7,8 +7,8 @@
  * wire. One exception: leaving the *last* topic throws the queue away
  * (uNetworking/uWebSockets#1673). So every socket keeps one topic for life.
  */
-import type { Encoded } from "../protocol/codec.ts";
-import type { Encoding } from "../protocol/version.ts";
+import type { Encoded } from "../../protocol/codec.ts";
+import type { Encoding } from "../../protocol/version.ts";
 import type { Wire } from "./socket-guard.ts";
 
 /** The part of uWebSockets.js's WebSocket that is used here; all of it throws once closed. */

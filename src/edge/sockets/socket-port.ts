@@ -2,8 +2,8 @@
  * The little that the edge needs of a WebSocket server. Two adapters implement
  * it (uWebSockets.js, and `ws` on node:http); one contract suite runs on both.
  */
-import type { Encoded } from "../protocol/codec.ts";
-import type { Encoding } from "../protocol/version.ts";
+import type { Encoded } from "../../protocol/codec.ts";
+import type { Encoding } from "../../protocol/version.ts";
 
 export interface Socket {
   readonly encoding: Encoding;
