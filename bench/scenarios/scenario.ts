@@ -5,6 +5,8 @@ import type { Completeness } from "../load/plan.ts";
 export interface Bench {
   /** A few seconds, to see that it works: the figures mean nothing. */
   readonly quick: boolean;
+  /** Of a scenario that has some, only these; null: its own. */
+  readonly points: readonly number[] | null;
   /** One line on what goes on, replaced by the next. */
   readonly say: (text: string) => void;
   /** Before each thing that is measured: waits, for a while, for others to be done. */
@@ -14,6 +16,8 @@ export interface Bench {
 export interface Scenario {
   readonly name: string;
   readonly about: string;
+  /** What the points are at which it measures; absent where they cannot be chosen. */
+  readonly points?: string;
   run(bench: Bench): Promise<Findings>;
 }
 
