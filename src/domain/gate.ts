@@ -6,7 +6,26 @@ import type { ErrorCode } from "../protocol/errors.ts";
 import type { RoomKind } from "../protocol/frames.ts";
 import type { Role } from "./room.ts";
 
-export type Verb = "read" | "send" | "join" | "leave" | "invite" | "rename";
+export type Verb =
+  | "read"
+  | "send"
+  | "join"
+  | "leave"
+  | "invite"
+  | "rename"
+  | "edit"
+  | "delete"
+  | "react"
+  | "unreact"
+  | "pin"
+  | "unpin"
+  | "markUnread"
+  /** Mention everybody. */
+  | "callAll"
+  /** See earlier versions of a message. */
+  | "versions"
+  /** Take part: be seen, type, tell how far one has read. */
+  | "attend";
 
 /** One user's relation to one room. */
 export interface Standing {
@@ -14,6 +33,8 @@ export interface Standing {
   readonly kind: RoomKind | null;
   /** Null for someone who is neither in it nor invited. */
   readonly role: Role | null;
+  /** Whether the message that the verb is about is theirs. */
+  readonly isAuthor?: boolean;
 }
 
 export function isMember({ role }: Standing): boolean {
@@ -30,14 +51,30 @@ export function refusal(standing: Standing, verb: Verb): ErrorCode | null {
   if (!isMember(standing)) return "forbidden";
   switch (verb) {
     case "read":
+    case "attend":
     case "send":
+    case "react":
+    case "unreact":
+    case "markUnread":
       return null;
     case "leave":
     case "invite":
       return standing.kind === "direct" ? "notAllowed" : null;
+    case "pin":
+    case "unpin":
+    case "callAll":
+      return standing.kind === "direct" ? null : onlyOwner(standing);
     case "rename":
-      return standing.role === "owner" ? null : "notAllowed";
+      return onlyOwner(standing);
+    case "edit":
+    case "delete":
+    case "versions":
+      return standing.isAuthor ? null : onlyOwner(standing);
   }
+}
+
+function onlyOwner({ role }: Standing): ErrorCode | null {
+  return role === "owner" ? null : "notAllowed";
 }
 
 function mayJoin(standing: Standing): boolean {

@@ -34,9 +34,15 @@ export function toCommand(
     case "leave":
     case "invite":
     case "rename":
-      break;
+    case "edit":
+    case "delete":
+    case "react":
+    case "unreact":
+    case "pin":
+    case "unpin":
+    case "markUnread":
+      return command;
   }
-  return command;
 }
 
 function isMadeHere(room: RoomId): boolean {

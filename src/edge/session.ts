@@ -243,6 +243,13 @@ export class Session implements Connection, Sender {
       case "leave":
       case "invite":
       case "rename":
+      case "edit":
+      case "delete":
+      case "react":
+      case "unreact":
+      case "pin":
+      case "unpin":
+      case "markUnread":
         this.#command(live, frame);
     }
   }

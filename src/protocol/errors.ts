@@ -54,6 +54,10 @@ export const ERRORS = {
   unavailable: { http: 503, message: "the engine cannot reach its store, send it again later" },
   /** The command could not be decided and was put aside as a dead letter. */
   internal: { http: 500, message: "the engine could not handle this" },
+  /** The message was deleted, is older than the history kept, or never was. */
+  noSuchMessage: { http: 404, message: "there is no such message, or no longer" },
+  /** One more would be past a limit of the room or of the message. */
+  tooMany: { http: 409, message: "there are as many as are allowed already" },
 } as const satisfies Record<string, { http: number; message: string }>;
 export type ErrorCode = keyof typeof ERRORS;
 /** In wire order of the table: device windows store the index, so codes are only ever appended. */

@@ -24,6 +24,7 @@ import {
   flag,
   list,
   nullable,
+  optional,
   struct,
   text,
   uint,
@@ -50,10 +51,24 @@ const k = uint<CommandNumber>(1);
 const seq = uint<Seq>();
 const epoch = uint<Epoch>();
 const code = choice(ERROR_CODES);
+/** An emoji or a short name; nothing that could be taken for markup or a list. */
+const reaction = text({
+  bytes: LIMITS.reactionChars * 4,
+  chars: LIMITS.reactionChars,
+  nfc: true,
+  pattern: /^[^\p{Cc}\p{Z}]+$/u,
+});
+/** Whom a message calls: users by name, or everybody in the room. */
+const mentions = optional(list(user, LIMITS.mentionsPerMessage, 1));
+const everyone = optional(flag);
+/** A message of the same room, by its seq; the command names it by its cursor. */
+const target = seq;
+const replyTo = optional(seq);
 
 /** What happened; the past tense of a command that was applied. */
 export const EVENTS = {
-  "message.sent": { code: 1, fields: { text: message } },
+  /** `replyTo` is the first message of a thread. */
+  "message.sent": { code: 1, fields: { text: message, replyTo, mentions, everyone } },
   "room.created": {
     code: 2,
     // Whoever is in it from the start: its creator, and in a direct room the other one.
@@ -63,6 +78,44 @@ export const EVENTS = {
   "member.joined": { code: 4, fields: { user } },
   "member.left": { code: 5, fields: { user } },
   "member.invited": { code: 6, fields: { user } },
+  /** Without a text where a later change took the place of this one. */
+  "message.edited": {
+    code: 7,
+    fields: { target, text: nullable(message), mentions, everyone },
+  },
+  "message.deleted": { code: 8, fields: { target, replyTo } },
+  "reaction.added": { code: 9, fields: { target, reaction } },
+  "reaction.removed": { code: 10, fields: { target, reaction } },
+  "message.pinned": { code: 11, fields: { target } },
+  "message.unpinned": { code: 12, fields: { target } },
+  /**
+   * Never happens: it stands in a page in the place of a `message.sent` that was changed since,
+   * and has all changes in it up to the entry `through`. Without a text it was deleted.
+   */
+  "message.folded": {
+    code: 13,
+    fields: {
+      text: nullable(message),
+      through: seq,
+      replyTo,
+      mentions,
+      everyone,
+      /** How often it was edited, and when the last time. */
+      edits: optional(uint()),
+      editedAt: optional(uint()),
+      pinned: optional(flag),
+      /** Replies that are not deleted, and the newest of them. */
+      replies: optional(uint()),
+      lastReply: optional(seq),
+      reactions: optional(
+        list(
+          struct({ reaction, count: uint(1), users: list(user, LIMITS.reactorsShown) }),
+          LIMITS.reactionsPerMessage,
+          1,
+        ),
+      ),
+    },
+  },
 } as const satisfies Variants;
 
 /**
@@ -82,7 +135,10 @@ export const ENTRY = struct({
 
 /** What a device asks to happen. Each counts `k` up by one and keeps it when it is sent again. */
 export const COMMANDS = {
-  send: { code: 16, fields: { k, room, text: message } },
+  send: {
+    code: 16,
+    fields: { k, room, text: message, replyTo: optional(cursor), mentions, everyone },
+  },
   create: {
     code: 17,
     fields: { k, room: nullable(room), kind: choice(["public", "private"]), name: roomName },
@@ -92,6 +148,14 @@ export const COMMANDS = {
   leave: { code: 20, fields: { k, room } },
   invite: { code: 21, fields: { k, room, user } },
   rename: { code: 22, fields: { k, room, name: roomName } },
+  edit: { code: 23, fields: { k, room, message: cursor, text: message, mentions, everyone } },
+  delete: { code: 24, fields: { k, room, message: cursor } },
+  react: { code: 25, fields: { k, room, message: cursor, reaction } },
+  unreact: { code: 26, fields: { k, room, message: cursor, reaction } },
+  pin: { code: 27, fields: { k, room, message: cursor } },
+  unpin: { code: 28, fields: { k, room, message: cursor } },
+  /** The message and all after it count as unread again; the only way back. */
+  markUnread: { code: 29, fields: { k, room, message: cursor } },
 } as const satisfies Variants;
 
 export const CLIENT_FRAMES = {
@@ -118,6 +182,15 @@ export const CLIENT_FRAMES = {
   unsubscribe: { code: 3, fields: { rooms: list(room, LIMITS.roomsPerResume, 1) } },
   /** Answered with `beat` at once. */
   ping: { code: 4, fields: {} },
+  /**
+   * Takes part in these followed rooms: is seen there, and is told who else is there, who types and
+   * who has read how far. Ends with following.
+   */
+  attend: { code: 5, fields: { rooms: list(room, LIMITS.roomsPerResume, 1) } },
+  /** Has read everything up to this entry. Only ever rises; the newest one replaces those before. */
+  read: { code: 6, fields: { room, through: cursor } },
+  /** To be sent again while it goes on; ends by itself after `typingMs`. */
+  typing: { code: 7, fields: { room, on: flag } },
   ...COMMANDS,
 } as const satisfies Variants;
 
@@ -170,6 +243,35 @@ export const SERVER_FRAMES = {
   },
   /** The room is no longer followed: `forbidden` after leaving, `unavailable` to resume it again. */
   unsubscribed: { code: 10, fields: { room, code } },
+  /**
+   * Who attends a room: all of it in answer to `attend`, later the changes. In a large room
+   * `online` is a sample and `count` says how many there are.
+   */
+  presence: {
+    code: 11,
+    fields: {
+      room,
+      whole: flag,
+      count: uint(),
+      online: list(user, LIMITS.largeRoom),
+      /** Who has gone since, and when; in a whole state, members that are not there. */
+      offline: list(struct({ user, lastSeen: uint() }), LIMITS.largeRoom),
+    },
+  },
+  /** How far others have read; in a room that is large only one's own. */
+  receipts: {
+    code: 12,
+    fields: { room, whole: flag, marks: list(struct({ user, through: seq }), LIMITS.largeRoom) },
+  },
+  /** Everybody else who types there now; empty when nobody does any more. */
+  typists: { code: 13, fields: { room, users: list(user, LIMITS.typistsShown) } },
+  /** One's own position and counts in a room, changed on this or another device. */
+  unread: {
+    code: 14,
+    fields: { room, through: seq, unread: uint(), mentions: uint() },
+  },
+  /** The list of one's rooms has changed: one was joined, left, or one is invited. */
+  roomsChanged: { code: 15, fields: { rooms: list(room, LIMITS.roomsPerResume, 1) } },
 } as const satisfies Variants;
 
 export const clientFrame = variant(CLIENT_FRAMES);

@@ -27,6 +27,28 @@ export const LIMITS = {
   commandsInFlight: 64,
   /** Newest commands of a device whose outcome is remembered; older ones count as duplicates. */
   deviceWindow: 128,
+  /** Users that a message may mention by name; those who are no members do not count. */
+  mentionsPerMessage: 50,
+  /** Characters of a reaction: an emoji or a short name. */
+  reactionChars: 16,
+  /** Different reactions that one message may have. */
+  reactionsPerMessage: 20,
+  /** Users that a message shows for each of its reactions, the first ones; the count is exact. */
+  reactorsShown: 10,
+  /** Versions of a message that are kept, the newest ones. */
+  versionsKept: 20,
+  /** Messages pinned at once in a room. */
+  pinsPerRoom: 50,
+  /** Unread messages and mentions are counted up to here. */
+  unreadCounted: 1_000,
+  /** Members from which a room tells counts and a sample, not lists, of who is there and who has read. */
+  largeRoom: 500,
+  /** Users in the sample of a large room. */
+  presenceSample: 50,
+  /** How long a sign of typing holds unless it is given again. */
+  typingMs: 5_000,
+  /** Users of one room that are shown typing at once. */
+  typistsShown: 10,
   /** Bytes of a token in `hello`. */
   tokenBytes: 3_072,
 } as const;

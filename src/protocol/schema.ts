@@ -24,10 +24,19 @@ export interface Field<T> {
   /** A checked value, or a SchemaError naming `path`. */
   read(wire: unknown, form: Form, path: string): T;
   write(value: T, form: Form): unknown;
+  readonly mayBeAbsent?: true;
+}
+export interface OptionalField<T> extends Field<T> {
+  readonly mayBeAbsent: true;
 }
 export type Fields = Readonly<Record<string, Field<unknown>>>;
 export type ValueOf<F> = F extends { read(...args: never[]): infer T } ? T : never;
-export type ValuesOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> };
+type OptionalKeys<F extends Fields> = {
+  [K in keyof F]: F[K] extends OptionalField<unknown> ? K : never;
+}[keyof F];
+export type ValuesOf<F extends Fields> = {
+  readonly [K in Exclude<keyof F, OptionalKeys<F>>]: ValueOf<F[K]>;
+} & { readonly [K in OptionalKeys<F>]?: ValueOf<F[K]> };
 
 /** Name of each variant, with its wire code and its fields in wire order. */
 export type Variants = Readonly<Record<string, { readonly code: number; readonly fields: Fields }>>;
@@ -116,6 +125,14 @@ export function nullable<T>(of: Field<T>): Field<T | null> {
   };
 }
 
+/**
+ * May be absent: left out at the end of an array and anywhere in an object, nil between others. So
+ * a field can be added without a change to what is written already, in the log for ever.
+ */
+export function optional<T>(of: Field<T>): OptionalField<T> {
+  return { ...of, spec: `${of.spec}!`, mayBeAbsent: true };
+}
+
 export function list<T>(of: Field<T>, max: number, min = 0): Field<readonly T[]> {
   return {
     spec: `list(${of.spec},${min},${max})`,
@@ -182,10 +199,16 @@ class Shape {
   readonly spec: string;
   readonly #names: readonly string[];
   readonly #fields: readonly Field<unknown>[];
+  /** Fields that are always there; the others follow them. */
+  readonly #required: number;
 
   constructor(fields: Fields) {
     this.#names = Object.keys(fields);
     this.#fields = Object.values(fields);
+    this.#required = 1 + this.#fields.findLastIndex((field) => !field.mayBeAbsent);
+    if (this.#fields.slice(0, this.#required).some((field) => field.mayBeAbsent)) {
+      throw new Error(`optional fields come last: ${this.#names.join(", ")}`);
+    }
     this.spec = `{${this.#names.map((n, i) => `${n}:${this.#fields[i]?.spec}`).join(",")}}`;
   }
 
@@ -197,14 +220,18 @@ class Shape {
     for (let i = 0; i < names.length; i++) {
       const name = names[i] as string;
       const field = this.#fields[i] as Field<unknown>;
-      out[name] = field.read(values(i), form, path === "" ? name : `${path}.${name}`);
+      const value = values(i);
+      if (field.mayBeAbsent && (value === undefined || value === null)) continue;
+      out[name] = field.read(value, form, path === "" ? name : `${path}.${name}`);
     }
   }
 
   #positions(wire: unknown, skip: number, path: string): (i: number) => unknown {
     const size = this.#names.length + skip;
-    if (!Array.isArray(wire) || wire.length !== size) {
-      return refuse(path, `an array of ${size}: ${this.#names.join(", ")}`);
+    const least = this.#required + skip;
+    if (!Array.isArray(wire) || wire.length > size || wire.length < least) {
+      const sizes = least === size ? `${size}` : `${least} to ${size}`;
+      return refuse(path, `an array of ${sizes}: ${this.#names.join(", ")}`);
     }
     return (i) => wire[i + skip];
   }
@@ -223,16 +250,23 @@ class Shape {
   write(value: object, form: Form, head: unknown[]): unknown {
     const source = value as Record<string, unknown>;
     if (form === "positional") {
-      for (let i = 0; i < this.#names.length; i++) {
-        head.push(this.#fields[i]?.write(source[this.#names[i] as string], form));
-      }
+      let size = this.#names.length;
+      while (size > this.#required && source[this.#names[size - 1] as string] === undefined) size--;
+      for (let i = 0; i < size; i++) head.push(this.#written(i, source, form) ?? null);
       return head;
     }
     const named: Record<string, unknown> = {};
     this.#names.forEach((name, i) => {
-      named[name] = this.#fields[i]?.write(source[name], form);
+      const written = this.#written(i, source, form);
+      if (written !== undefined) named[name] = written;
     });
     return named;
+  }
+
+  #written(i: number, source: Record<string, unknown>, form: Form): unknown {
+    const value = source[this.#names[i] as string];
+    const field = this.#fields[i] as Field<unknown>;
+    return value === undefined && field.mayBeAbsent ? undefined : field.write(value, form);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Raised with every change to a frame; a test holds it against the hash of the schema. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** WebSocket sub-protocols, in the server's order of preference. */
 export const SUBPROTOCOL = {

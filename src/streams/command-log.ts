@@ -9,6 +9,7 @@ import { pack, unpackTrusted } from "../protocol/msgpack.ts";
 import {
   choice,
   list,
+  optional,
   struct,
   text,
   uint,
@@ -17,21 +18,24 @@ import {
   type Variants,
 } from "../protocol/schema.ts";
 
-const { send, join, leave, invite, rename } = COMMANDS;
+const { create: _create, direct: _direct, ...AS_SENT } = COMMANDS;
+const { send, invite, rename } = AS_SENT;
 const room = send.fields.room;
 const k = send.fields.k;
 const user = invite.fields.user;
+const cursor = AS_SENT.delete.fields.message;
+const incarnation = text({ bytes: 64 });
+/** Users in one fact; more make a further one. */
+export const FACT_USERS_MAX = 200;
+/** Facts of one log entry. */
+export const FACTS_PER_ENTRY_MAX = 64;
 
 /**
  * Commands as the log keeps them. They differ from a client's in one place: a
  * room is always named, so `create` and `direct` have become one.
  */
 const LOGGED = {
-  send,
-  join,
-  leave,
-  invite,
-  rename,
+  ...AS_SENT,
   create: {
     code: 17,
     fields: {
@@ -54,6 +58,35 @@ export interface LoggedCommand {
   readonly command: Command;
 }
 
+/**
+ * What an edge itself has to say, in bulk: it has no device and no outcome, and may be said twice.
+ * `edge` names an incarnation: what one says after its end counts for nothing.
+ */
+const FACTS = {
+  /** From here on what this incarnation says of presence counts. */
+  edgeUp: { code: 1, fields: { edge: incarnation } },
+  /** It is gone, or is taken for it. Whom it had let in is taken out by `attendance` that follows. */
+  edgeDown: { code: 2, fields: { edge: incarnation } },
+  /** Users whose first device there, of those on this edge, has come to a room, and whose last has left. */
+  attendance: {
+    code: 3,
+    fields: {
+      edge: incarnation,
+      room,
+      entered: list(user, FACT_USERS_MAX),
+      left: list(user, FACT_USERS_MAX),
+    },
+  },
+  /** How far members have read. */
+  reading: {
+    code: 4,
+    fields: { room, marks: list(struct({ user, through: cursor }), FACT_USERS_MAX, 1) },
+  },
+} as const satisfies Variants;
+const fact = variant(FACTS);
+export type Fact = ValueOf<typeof fact>;
+export type FactOf<T extends Fact["type"]> = Extract<Fact, { type: T }>;
+
 /** Commands of one log entry get ids of their own: entry `5-2`, index 3 is `5-8195`. */
 const COMMANDS_PER_ENTRY_MAX = 4_096;
 const FORMAT = 1;
@@ -64,8 +97,9 @@ const ENTRY = struct({
   commands: list(
     struct({ session: uint(), user, device: text<DeviceId>({ bytes: 64 }), command: logged }),
     COMMANDS_PER_ENTRY_MAX,
-    1,
   ),
+  /** After the commands, and numbered on from them. */
+  facts: optional(list(fact, FACTS_PER_ENTRY_MAX, 1)),
 });
 export type LogEntry = ValueOf<typeof ENTRY>;
 

@@ -182,7 +182,7 @@ export class Peer {
   }
   texts(room: string): string[] {
     return (this.rooms.get(room) ?? []).flatMap(({ event }) =>
-      "text" in event ? [event.text] : [],
+      event.type === "message.sent" ? [event.text] : [],
     );
   }
   async hasSeq(room: string, seq: number): Promise<void> {

@@ -152,7 +152,10 @@ describe("pages", () => {
     const count = Math.ceil(LIMITS.pageBytes / text.length) + 5;
     for (let i = 0; i < count; i++) await ann.say("large", text);
     const size = (entries: readonly Entry[]): number =>
-      entries.reduce((sum, { event }) => sum + ("text" in event ? event.text.length : 0), 0);
+      entries.reduce(
+        (sum, { event }) => sum + (event.type === "message.sent" ? event.text.length : 0),
+        0,
+      );
 
     const oldest = await ann.resume("large", "1.0.0-0");
     expect(oldest.more).toBe(true);
