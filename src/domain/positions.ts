@@ -1,0 +1,189 @@
+/**
+ * How far each member of a room has read, and what that leaves unread. Nothing is
+ * counted up for a message: `messages` rises by one, whatever the number of members.
+ *
+ *   unread = messages − base − |deleted after `through`, by others|
+ *
+ * `base` counts the messages that do not count for the member: all up to `through`,
+ * and own ones after it. Functions of the log, like everything in here.
+ */
+import type { Seq, UserId } from "../protocol/ids.ts";
+
+/** A member's position. */
+export interface Mark {
+  readonly through: Seq;
+  readonly base: number;
+}
+
+/** A message that calls somebody. */
+export interface Call {
+  readonly seq: Seq;
+  readonly by: UserId;
+}
+
+/** In the place of a user: everybody in the room. No user's id is empty. */
+export const EVERYBODY = "";
+/** Calls kept for each user, the newest ones: mentions are counted up to here. */
+export const CALLS_KEPT = 100;
+
+/**
+ * Who sent the newest messages, for positions that are not at the head: all messages
+ * after `from`, in order.
+ */
+export interface Tail {
+  from: Seq;
+  readonly messages: Call[];
+}
+/** Past it the older half is forgotten; more than the commands that can await their confirmation. */
+export const TAIL_MESSAGES_MAX = 1_024;
+
+export interface Positions {
+  /** Messages ever sent, deleted ones too. */
+  messages: number;
+  /** Of members. */
+  readonly marks: Map<UserId, Mark>;
+  readonly calls: Map<string, readonly Call[]>;
+  readonly tail: Tail;
+}
+
+export function emptyPositions(): Positions {
+  return {
+    messages: 0,
+    marks: new Map(),
+    calls: new Map(),
+    tail: { from: 0 as Seq, messages: [] },
+  };
+}
+
+/** Who is called by a message. */
+export interface Called {
+  readonly mentions?: readonly UserId[];
+  readonly everyone?: boolean;
+}
+
+/** Takes in a message; its sender has read everything up to it. */
+export function messageSent(positions: Positions, seq: Seq, by: UserId, called: Called): void {
+  positions.messages++;
+  positions.marks.set(by, { through: seq, base: positions.messages });
+  const { tail } = positions;
+  if (tail.messages.length >= TAIL_MESSAGES_MAX) {
+    const dropped = tail.messages.splice(0, TAIL_MESSAGES_MAX / 2).at(-1);
+    tail.from = (dropped as Call).seq;
+  }
+  tail.messages.push({ seq, by });
+  call(positions, { seq, by }, called);
+}
+
+/** Nothing from before is unread for a new member. */
+export function memberCame(positions: Positions, user: UserId, seq: Seq): void {
+  positions.marks.set(user, { through: seq, base: positions.messages });
+}
+
+export function memberLeft(positions: Positions, user: UserId): void {
+  positions.marks.delete(user);
+  positions.calls.delete(user);
+}
+
+/** Keys of `calls` that changed. */
+export function call(positions: Positions, what: Call, { mentions, everyone }: Called): string[] {
+  const called = everyone ? [EVERYBODY] : (mentions ?? []).filter((user) => user !== what.by);
+  for (const user of called) {
+    const before = positions.calls.get(user) ?? [];
+    // In order of seq also where an edit calls somebody late, so that the oldest ones go.
+    const at = before.findLastIndex(({ seq }) => seq < what.seq) + 1;
+    positions.calls.set(user, before.toSpliced(at, 0, what).slice(-CALLS_KEPT));
+  }
+  return called;
+}
+
+/** Takes back the calls of a message. Returns the keys of `calls` that changed. */
+export function uncall(positions: Positions, seq: Seq, { mentions, everyone }: Called): string[] {
+  const called = everyone ? [EVERYBODY] : (mentions ?? []);
+  return called.filter((user) => {
+    const before = positions.calls.get(user);
+    const after = before?.filter((one) => one.seq !== seq);
+    if (!before || !after || after.length === before.length) return false;
+    positions.calls.set(user, after);
+    return true;
+  });
+}
+
+/** Entries at the end of the conversation that have to be read for a position at `through`; 0: none. */
+export function tailWanted(
+  { tail }: Positions,
+  through: Seq,
+  { head, kept }: { readonly head: Seq; readonly kept: number },
+): number {
+  const from = Math.max(through, head - kept);
+  return from >= tail.from ? 0 : head - from;
+}
+
+/** Messages before those known already, in order; together all after `from`. */
+export function extendTail({ tail }: Positions, from: Seq, older: readonly Call[]): void {
+  if (from >= tail.from) return;
+  const missing = older.filter(({ seq }) => seq > from && seq <= tail.from);
+  tail.messages.unshift(...missing);
+  tail.from = from;
+}
+
+/**
+ * Has read everything up to `through`. Null where that is no news, or no entry of
+ * the room; `kept` is how many of the newest entries are looked at.
+ */
+export function readThrough(
+  positions: Positions,
+  user: UserId,
+  through: Seq,
+  room: { readonly head: Seq; readonly kept: number },
+): Mark | null {
+  const mark = positions.marks.get(user);
+  if (!mark || through <= mark.through || through > room.head) return null;
+  return place(positions, user, through, room);
+}
+
+/** The entry `from` and all after it are unread again. Null for someone who is no member. */
+export function markUnread(
+  positions: Positions,
+  user: UserId,
+  from: Seq,
+  room: { readonly head: Seq; readonly kept: number },
+): Mark | null {
+  if (!positions.marks.has(user) || from < 1 || from > room.head) return null;
+  return place(positions, user, (from - 1) as Seq, room);
+}
+
+function place(
+  positions: Positions,
+  user: UserId,
+  through: Seq,
+  { head, kept }: { readonly head: Seq; readonly kept: number },
+): Mark {
+  const from = Math.max(through, head - kept);
+  const { messages } = positions.tail;
+  let unread = 0;
+  for (let i = messages.length - 1; i >= 0; i--) {
+    const { seq, by } = messages[i] as Call;
+    if (seq <= from) break;
+    if (by !== user) unread++;
+  }
+  const mark = { through, base: positions.messages - unread };
+  positions.marks.set(user, mark);
+  return mark;
+}
+
+/** `deleted` are messages of the room that were deleted. */
+export function unread(
+  positions: Pick<Positions, "messages">,
+  user: UserId,
+  { through, base }: Mark,
+  deleted: readonly Call[],
+): number {
+  const gone = deleted.filter(({ seq, by }) => seq > through && by !== user).length;
+  return Math.max(0, positions.messages - base - gone);
+}
+
+/** Messages after `through` that call the user, by others. */
+export function unreadCalls({ calls }: Positions, user: UserId, { through }: Mark): number {
+  const all = [...(calls.get(user) ?? []), ...(calls.get(EVERYBODY) ?? [])];
+  return all.filter(({ seq, by }) => seq > through && by !== user).length;
+}

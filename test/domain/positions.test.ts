@@ -1,0 +1,227 @@
+/** Counts derived from positions, against a recount from the bare list of what happened. */
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  CALLS_KEPT,
+  TAIL_MESSAGES_MAX,
+  emptyPositions,
+  extendTail,
+  markUnread,
+  memberCame,
+  memberLeft,
+  messageSent,
+  readThrough,
+  tailWanted,
+  uncall,
+  unread,
+  unreadCalls,
+  type Call,
+  type Called,
+  type Mark,
+  type Positions,
+} from "../../src/domain/positions.ts";
+import type { Seq, UserId } from "../../src/protocol/ids.ts";
+
+const USERS = ["ann", "bob", "cy", "dee"] as UserId[];
+const [ANN, BOB] = USERS as [UserId, UserId];
+const seqOf = (n: number): Seq => n as Seq;
+
+type Step =
+  | { act: "send"; user: UserId; called: Called }
+  | { act: "other" }
+  | { act: "join" | "leave"; user: UserId }
+  | { act: "read" | "markUnread"; user: UserId; at: number }
+  | { act: "delete"; at: number }
+  | { act: "forget" };
+
+const user = fc.constantFrom(...USERS);
+const at = fc.integer({ min: 0, max: 120 });
+const called: fc.Arbitrary<Called> = fc.oneof(
+  fc.constant({}),
+  fc.constant({ everyone: true }),
+  fc.uniqueArray(user, { minLength: 1 }).map((mentions) => ({ mentions })),
+);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ act: fc.constant("send" as const), user, called }) },
+  fc.record({ act: fc.constant("other" as const) }),
+  fc.record({ act: fc.constantFrom("join" as const, "leave" as const), user }),
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      act: fc.constantFrom("read" as const, "markUnread" as const),
+      user,
+      at,
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ act: fc.constant("delete" as const), at }) },
+  fc.record({ act: fc.constant("forget" as const) }),
+);
+
+interface Entry {
+  readonly by: UserId | null;
+  readonly called: Called;
+  deleted: boolean;
+}
+
+/** The engine's side, with the conversation to read tails from, and the plainest record beside it. */
+class Scene {
+  readonly entries: Entry[] = [];
+  readonly through = new Map<UserId, number>();
+  readonly deleted: Call[] = [];
+  positions = emptyPositions();
+
+  get room(): { head: Seq; kept: number } {
+    return { head: seqOf(this.entries.length), kept: 1_000 };
+  }
+
+  take(one: Step): void {
+    switch (one.act) {
+      case "send":
+        if (!this.through.has(one.user)) return;
+        this.entries.push({ by: one.user, called: one.called, deleted: false });
+        this.through.set(one.user, this.entries.length);
+        messageSent(this.positions, this.room.head, one.user, one.called);
+        return;
+      case "other":
+        this.entries.push({ by: null, called: {}, deleted: false });
+        return;
+      case "join":
+        if (this.through.has(one.user)) return;
+        this.entries.push({ by: null, called: {}, deleted: false });
+        this.through.set(one.user, this.entries.length);
+        memberCame(this.positions, one.user, this.room.head);
+        return;
+      case "leave":
+        this.through.delete(one.user);
+        memberLeft(this.positions, one.user);
+        return;
+      case "read":
+        this.load(seqOf(one.at));
+        if (readThrough(this.positions, one.user, seqOf(one.at), this.room) !== null) {
+          this.through.set(one.user, one.at);
+        }
+        return;
+      case "markUnread":
+        this.load(seqOf(one.at - 1));
+        if (markUnread(this.positions, one.user, seqOf(one.at), this.room) !== null) {
+          this.through.set(one.user, one.at - 1);
+        }
+        return;
+      case "delete": {
+        const entry = this.entries[one.at - 1];
+        if (!entry || entry.by === null || entry.deleted) return;
+        entry.deleted = true;
+        this.deleted.push({ seq: seqOf(one.at), by: entry.by });
+        uncall(this.positions, seqOf(one.at), entry.called);
+        return;
+      }
+      case "forget":
+        this.positions.tail.messages.length = 0;
+        this.positions.tail.from = this.room.head;
+    }
+  }
+
+  /** As the projector does: reads as many of the newest entries as are wanted. */
+  load(through: Seq): void {
+    const wanted = tailWanted(this.positions, through, this.room);
+    if (wanted === 0) return;
+    const from = this.room.head - wanted;
+    const older = this.entries
+      .map(({ by }, i) => ({ seq: seqOf(i + 1), by }))
+      .slice(from)
+      .filter((entry): entry is Call => entry.by !== null);
+    extendTail(this.positions, seqOf(from), older);
+  }
+
+  /** What a person would count. */
+  recount(user: UserId): { unread: number; mentions: number } | null {
+    const through = this.through.get(user);
+    if (through === undefined) return null;
+    const open = this.entries
+      .slice(through)
+      .filter(({ by, deleted }) => by !== null && by !== user && !deleted);
+    const calls = open.filter(
+      (entry) => entry.called.everyone || entry.called.mentions?.includes(user),
+    );
+    return { unread: open.length, mentions: calls.length };
+  }
+
+  derived(user: UserId): { unread: number; mentions: number } | null {
+    const mark = this.positions.marks.get(user);
+    if (!mark) return null;
+    return {
+      unread: unread(this.positions, user, mark, this.deleted),
+      mentions: unreadCalls(this.positions, user, mark),
+    };
+  }
+}
+
+function messages(positions: Positions, count: number, by: UserId): void {
+  const head = positions.messages;
+  for (let i = 1; i <= count; i++) messageSent(positions, seqOf(head + i), by, {});
+}
+
+describe("counts derived from positions", () => {
+  it("[UN1] equal a recount after any run of sends, deletions, reads, joins and leaves", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const scene = new Scene();
+        for (const name of USERS.slice(0, 3)) scene.take({ act: "join", user: name });
+        for (const one of steps) {
+          scene.take(one);
+          for (const name of USERS) expect(scene.derived(name)).toEqual(scene.recount(name));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("[UN2] a position only rises by reading, and falls by marking unread", () => {
+    const positions = emptyPositions();
+    memberCame(positions, ANN, seqOf(0));
+    memberCame(positions, BOB, seqOf(0));
+    messages(positions, 5, BOB);
+    const room = { head: seqOf(5), kept: 1_000 };
+    const mark = (through: number, base: number): Mark => ({ through: seqOf(through), base });
+    expect(readThrough(positions, ANN, seqOf(3), room)).toEqual(mark(3, 3));
+    expect(readThrough(positions, ANN, seqOf(3), room)).toBeNull();
+    expect(readThrough(positions, ANN, seqOf(2), room)).toBeNull();
+    expect(readThrough(positions, ANN, seqOf(6), room)).toBeNull();
+    expect(markUnread(positions, ANN, seqOf(2), room)).toEqual(mark(1, 1));
+    expect(markUnread(positions, ANN, seqOf(6), room)).toBeNull();
+  });
+
+  it("[UN2] who is no member has no position", () => {
+    const positions = emptyPositions();
+    memberCame(positions, BOB, seqOf(0));
+    messages(positions, 2, BOB);
+    const room = { head: seqOf(2), kept: 1_000 };
+    expect(readThrough(positions, ANN, seqOf(1), room)).toBeNull();
+    expect(markUnread(positions, ANN, seqOf(1), room)).toBeNull();
+  });
+
+  it("[UN3] looks at the newest entries that are kept, and no further", () => {
+    const positions = emptyPositions();
+    memberCame(positions, ANN, seqOf(0));
+    memberCame(positions, BOB, seqOf(0));
+    messages(positions, 30, BOB);
+    const room = { head: seqOf(30), kept: 10 };
+    const marked = markUnread(positions, ANN, seqOf(5), room) as Mark;
+    expect(unread(positions, ANN, marked, [])).toBe(10);
+    positions.tail.from = seqOf(25);
+    expect(tailWanted(positions, seqOf(4), room)).toBe(10);
+    expect(tailWanted(positions, seqOf(25), room)).toBe(0);
+  });
+
+  it("[UN3] keeps at most so many senders and calls", () => {
+    const positions = emptyPositions();
+    memberCame(positions, ANN, seqOf(0));
+    for (let i = 1; i <= 3 * TAIL_MESSAGES_MAX; i++) {
+      messageSent(positions, seqOf(i), BOB, { mentions: [ANN] });
+      expect(positions.tail.messages.length).toBeLessThanOrEqual(TAIL_MESSAGES_MAX);
+      expect(positions.tail.messages[0]?.seq).toBe(positions.tail.from + 1);
+    }
+    expect(positions.calls.get(ANN)).toHaveLength(CALLS_KEPT);
+    expect(positions.calls.get(ANN)?.at(-1)?.seq).toBe(3 * TAIL_MESSAGES_MAX);
+  });
+});
