@@ -57,7 +57,7 @@ export function createHttp(options: HttpOptions): App {
   app.post("/v1/tickets", async (c) => c.json(await authenticator.issueTicket(c.get("identity"))));
   app.get("/v1/rooms", async (c) => {
     const rooms = await reader.roomsOf(c.get("identity").user);
-    return c.json({ rooms: rooms.map((room) => ({ room })) });
+    return c.json({ rooms });
   });
   app.get("/v1/rooms/:room", async (c) => {
     const room = c.req.param("room");

@@ -151,12 +151,12 @@ export class RoomReader {
     };
   }
 
-  /** The rooms that a user is in, in no particular order. */
-  async roomsOf(user: UserId): Promise<RoomId[]> {
-    const replies = await Promise.all(
-      [...this.#keys.all()].map((p) => this.#command(["HKEYS", this.#keys.userRooms(p, user)])),
-    );
-    return replies.flatMap((reply) => array(reply).map((room) => asText(room) as RoomId));
+  /** The rooms that a user is in or invited to, in no particular order; it follows their changes shortly. */
+  async roomsOf(user: UserId): Promise<{ room: RoomId; role: Role }[]> {
+    const list = readHash(await this.#command(["HGETALL", this.#keys.list(user)]));
+    return [...list].map(([room, value]) => {
+      return { room: room as RoomId, role: value.slice(value.indexOf(":") + 1) as Role };
+    });
   }
 
   async #role(user: UserId, room: RoomId): Promise<Role | null> {

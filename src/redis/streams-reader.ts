@@ -72,7 +72,26 @@ export class BlockingReader {
     count: number,
     blockMs: number,
   ): Promise<Map<string, StreamEntry[]>> {
-    const [name, ...args] = readCommand(positions, count, blockMs);
+    return this.#wait(readCommand(positions, count, blockMs), blockMs);
+  }
+
+  /**
+   * Waits up to `blockMs` for entries that no consumer of `group` has been given yet. What it
+   * brings is pending until acknowledged, also when the answer is lost on the way.
+   */
+  readGroup(
+    { group, consumer, keys }: { group: string; consumer: string; keys: readonly string[] },
+    count: number,
+    blockMs: number,
+  ): Promise<Map<string, StreamEntry[]>> {
+    const who = ["XREADGROUP", "GROUP", group, consumer, "COUNT", count, "BLOCK", blockMs];
+    return this.#wait([...who, "STREAMS", ...keys, ...keys.map(() => ">")], blockMs);
+  }
+
+  async #wait(
+    [name, ...args]: readonly RedisArg[],
+    blockMs: number,
+  ): Promise<Map<string, StreamEntry[]>> {
     const watchdog = setTimeout(() => {
       this.#log.warn({ blockMs }, "blocking read fell silent, replacing the connection");
       this.#redis.disconnect(true);

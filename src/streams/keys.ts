@@ -7,6 +7,8 @@ import { partitionOf, partitionTags, type PartitionId } from "./partitions.ts";
 
 /** The consumer group that folds history, membership and device windows. */
 export const CORE_GROUP = "core";
+/** The consumer group that keeps the users' lists of rooms. */
+export const LISTS_GROUP = "lists";
 
 export class Keys {
   readonly partitions: number;
@@ -66,6 +68,13 @@ export class Keys {
   room(partition: PartitionId, room: RoomId): string {
     return `${this.#of(partition)}room:${room}`;
   }
+  /** Hash: the changed messages of a block of seqs. Scripts name blocks by themselves: `<folded>:<block>`. */
+  folded(partition: PartitionId, room: RoomId, block: number): string {
+    return `${this.foldedBlocks(partition, room)}:${block}`;
+  }
+  foldedBlocks(partition: PartitionId, room: RoomId): string {
+    return `${this.#of(partition)}folded:${room}`;
+  }
   /** Hash: user to role, joined seq. */
   members(partition: PartitionId, room: RoomId): string {
     return `${this.#of(partition)}members:${room}`;
@@ -75,9 +84,37 @@ export class Keys {
     // Device ids hold no colon, so the first colon ends the device: no two pairs share a key.
     return `${this.#of(partition)}device:${device}:${user}`;
   }
-  /** Hash: rooms of this partition that the user is in. */
-  userRooms(partition: PartitionId, user: UserId): string {
-    return `${this.#of(partition)}user:${user}`;
+  /** Stream: changes of membership, for the lists of the users concerned. */
+  outbox(partition: PartitionId): string {
+    return `${this.#of(partition)}out`;
+  }
+  /** Hash: the rooms of a user, as `seq:role` of their newest change. In a partition of the user's own. */
+  list(user: UserId): string {
+    return `${this.#of(partitionOf(user, this.partitions))}list:${user}`;
+  }
+  /** Hash with a life of days: rooms that a user has left, by seq. */
+  listLeft(user: UserId): string {
+    return `${this.#of(partitionOf(user, this.partitions))}list-left:${user}`;
+  }
+  /** Sorted set: incarnations of edges that have somebody here, by the end of their lease. */
+  edges(partition: PartitionId): string {
+    return `${this.#of(partition)}edges`;
+  }
+  /** Hash: incarnation to `+` (what it says counts) or `-` (ended), and how many it still has in. */
+  live(partition: PartitionId): string {
+    return `${this.#of(partition)}live`;
+  }
+  /** Set of `room user`: whom an incarnation has let in. */
+  attends(partition: PartitionId, incarnation: string): string {
+    return `${this.#of(partition)}attends:${incarnation}`;
+  }
+  /** Hash: user to whereabouts in a room. */
+  presence(partition: PartitionId, room: RoomId): string {
+    return `${this.#of(partition)}presence:${room}`;
+  }
+  /** Channel of who types; nothing of it is stored. */
+  typing(): string {
+    return `${this.#namespace}chat:typing`;
   }
   /** Hash: the layout and settings that every process must agree on. */
   config(): string {

@@ -3,7 +3,7 @@
  * partition share. Both are part of the stored layout: test vectors pin them,
  * and `chat:cfg` keeps their version.
  */
-import type { Brand, RoomId } from "../protocol/ids.ts";
+import type { Brand, RoomId, UserId } from "../protocol/ids.ts";
 
 /** One of P streams of commands: the unit of order, atomicity, ownership and scale. */
 export type PartitionId = Brand<number, "PartitionId">;
@@ -13,12 +13,12 @@ export const LAYOUT_VERSION = 1;
 export const PARTITIONS_MAX = 1_024;
 const SLOTS = 16_384;
 
-/** FNV-1a over UTF-8, then a finaliser, because FNV's low bits alone are weak. */
-export function partitionOf(room: RoomId, partitions: number): PartitionId {
+/** Of a room, or of a user's list of rooms. FNV-1a over UTF-8, then a finaliser, because FNV's low bits alone are weak. */
+export function partitionOf(name: RoomId | UserId, partitions: number): PartitionId {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < room.length; i++) {
-    // Room ids are ASCII by their pattern, so units are bytes.
-    hash = Math.imul(hash ^ room.charCodeAt(i), 0x01000193);
+  for (let i = 0; i < name.length; i++) {
+    // Room ids are ASCII by their pattern, so units are bytes; of users they are UTF-16.
+    hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
   }
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

@@ -54,7 +54,11 @@ describe("apply", () => {
       ben: "invited:4",
     });
     expect(await redis.hgetall(keys.room(partition, LOUNGE))).toMatchObject({ seq: "4" });
-    expect(await redis.hgetall(keys.userRooms(partition, ann.user))).toEqual({ lounge: "1" });
+    const changes = await redis.xrange(keys.outbox(partition), "-", "+");
+    expect(changes.map(([, fields]) => fields)).toEqual([
+      ["u", "ann", "r", "lounge", "s", "1", "m", "owner"],
+      ["u", "ben", "r", "lounge", "s", "4", "m", "invited"],
+    ]);
     expect(await redis.xlen(keys.bell(partition))).toBe(1);
     await expectQuiet(2, 4);
   });

@@ -1,13 +1,14 @@
 /** Compares a deployment at rest with the reference, property by property. */
 import { decodeEntry } from "../../src/protocol/codec.ts";
-import type { RoomId, UserId } from "../../src/protocol/ids.ts";
+import type { RoomId } from "../../src/protocol/ids.ts";
 import { pipeline, type Redis } from "../../src/redis/connect.ts";
 import type { Position } from "../../src/redis/position.ts";
-import { asText, readEntries, readHash } from "../../src/redis/replies.ts";
+import { readEntries, readHash } from "../../src/redis/replies.ts";
 import { readBell } from "../../src/streams/bell.ts";
 import { unpackCommands } from "../../src/streams/command-log.ts";
 import { readConversationEntry } from "../../src/streams/conversation.ts";
 import { CORE_GROUP, type Keys } from "../../src/streams/keys.ts";
+import { readMembershipChange, type MembershipChange } from "../../src/streams/outbox.ts";
 import type { PartitionId } from "../../src/streams/partitions.ts";
 import { nameOf, Reference, type ReferenceRoom } from "./reference.ts";
 
@@ -50,7 +51,7 @@ export class Verification {
       this.#hold("accepted commands are in the log", this.reference.results.has(name), name);
     }
     for (const [name, room] of this.reference.rooms) await this.#room(name as RoomId, room);
-    await this.#userRooms();
+    await this.#outbox();
     return this.violations;
   }
 
@@ -175,25 +176,27 @@ export class Verification {
     this.#hold(property, same, `${name}: ${sorted(members)}, not ${sorted(expected.members)}`);
   }
 
-  async #userRooms(): Promise<void> {
+  /** Read in any order, the newest change of each membership is what it is. */
+  async #outbox(): Promise<void> {
     const property = "rooms and members follow from the log";
-    const wanted = new Map<string, string>();
-    for (const [name, { members }] of this.reference.rooms) {
-      for (const [user, role] of members) {
-        if (role.startsWith("invited")) continue;
-        const key = this.#keys.userRooms(this.#keys.partitionOf(name as RoomId), user as UserId);
-        wanted.set(`${key} ${name}`, role.split(":")[1] as string);
+    const newest = new Map<string, { seq: number; role: string | null }>();
+    for (const partition of this.#keys.all()) {
+      const reply = await this.#call("XRANGE", this.#keys.outbox(partition), "-", "+");
+      for (const { fields } of readEntries(reply)) {
+        const change = readMembershipChange(fields) as MembershipChange;
+        const name = `${change.room} ${change.user}`;
+        if ((newest.get(name)?.seq ?? 0) < change.seq) newest.set(name, change);
       }
     }
-    const prefix = this.#keys.config().replace(/chat:cfg$/, "");
-    const found = (await this.#call("KEYS", `${prefix}{*}:user:*`)) as unknown[];
+    const told = [...newest].filter(([, { role }]) => role !== null);
     let count = 0;
-    for (const key of found.map(asText)) {
-      for (const [room, since] of readHash(await this.#call("HGETALL", key))) {
+    for (const [room, { members }] of this.reference.rooms) {
+      for (const [user, role] of members) {
         count++;
-        this.#hold(property, wanted.get(`${key} ${room}`) === since, `${key} ${room}: ${since}`);
+        const known = newest.get(`${room} ${user}`);
+        this.#hold(property, `${known?.role}:${known?.seq}` === role, `${room} ${user}: ${role}`);
       }
     }
-    this.#hold(property, count === wanted.size, `${count} rooms of users, not ${wanted.size}`);
+    this.#hold(property, told.length === count, `${told.length} memberships, not ${count}`);
   }
 }

@@ -25,7 +25,7 @@ describe("keys", () => {
         keys.room(p, room),
         keys.members(p, room),
         keys.device(p, "}{u" as UserId, "d" as DeviceId),
-        keys.userRooms(p, "}{u" as UserId),
+        keys.outbox(p),
       ];
       expect(new Set(all).size).toBe(all.length);
       const tagged = new Set(all.map((key) => key.slice(key.indexOf("{") + 1, key.indexOf("}"))));

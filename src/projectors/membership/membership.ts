@@ -1,8 +1,9 @@
-/** The membership projection: who is in a room, in which role, and which rooms a user is in. */
+/** The membership projection: who is in a room, in which role; word of each change goes to the outbox. */
 import type { Room } from "../../domain/room.ts";
 import type { ChatEvent } from "../../protocol/frames.ts";
 import type { UserId } from "../../protocol/ids.ts";
 import type { Keys } from "../../streams/keys.ts";
+import { outboxFields } from "../../streams/outbox.ts";
 import type { PartitionId } from "../../streams/partitions.ts";
 import type { Operations } from "../runtime/operations.ts";
 
@@ -48,13 +49,9 @@ function writeMember(
   user: UserId,
 ): void {
   const membersKey = keys.members(partition, room.id);
-  const userKey = keys.userRooms(partition, user);
   const member = room.members.get(user);
-  if (!member) {
-    operations.removeField(membersKey, user);
-    operations.removeField(userKey, room.id);
-    return;
-  }
-  operations.setFields(membersKey, [user, `${member.role}:${member.since}`]);
-  if (member.role !== "invited") operations.setFields(userKey, [room.id, String(member.since)]);
+  if (member) operations.setFields(membersKey, [user, `${member.role}:${member.since}`]);
+  else operations.removeField(membersKey, user);
+  const change = { user, room: room.id, seq: room.head, role: member?.role ?? null };
+  operations.append(keys.outbox(partition), "*", outboxFields(change));
 }
