@@ -62,14 +62,17 @@ export class ChatText {
     if (day !== this.#day) lines.push(this.dim(`\u2500\u2500 ${day} \u2500\u2500`));
     this.#day = day;
     const time = this.dim(this.#time.format(at).padEnd(TIME_COLUMNS));
-    if (event.type !== "message.sent") {
+    const text = textOf(event);
+    if (text === null) {
       return [...lines, `${time}${this.dim(`\u2192 ${happened(by, event)}`)}`];
     }
-    if (event.text.startsWith("/me ")) {
-      return [...lines, `${time}${this.nick(`* ${by}`, by)} ${indented(event.text.slice(4))}`];
+    const told = notesOn(event);
+    const notes = told && this.dim(told);
+    if (text.startsWith("/me ")) {
+      return [...lines, `${time}${this.nick(`* ${by}`, by)} ${indented(text.slice(4))}${notes}`];
     }
     const gap = " ".repeat(Math.max(0, NICK_COLUMNS - cleanLine(by).length));
-    return [...lines, `${time}${this.nick(by, by)}${gap}  ${indented(event.text)}`];
+    return [...lines, `${time}${this.nick(by, by)}${gap}  ${indented(text)}${notes}`];
   }
 
   /** An own message that is not in effect yet. */
@@ -101,16 +104,66 @@ function indented(text: string): string {
   return clean(text).replaceAll("\n", `\n${" ".repeat(TIME_COLUMNS + NICK_COLUMNS + 2)}`);
 }
 
-function happened(by: string, event: Exclude<ChatEvent, { type: "message.sent" }>): string {
+/** Of a message; null for what is none, or none any more. */
+function textOf(event: ChatEvent): string | null {
+  return event.type === "message.sent" || event.type === "message.folded" ? event.text : null;
+}
+
+/** What became of a message, behind its text: `  (edited, 👍 3, 2 replies)`. */
+function notesOn(event: ChatEvent): string {
+  if (event.type !== "message.folded") return "";
+  const { edits = 0, pinned = false, replies = 0, reactions = [] } = event;
+  const notes = [
+    ...(edits > 0 ? ["edited"] : []),
+    ...(pinned ? ["pinned"] : []),
+    ...reactions.map(({ reaction, count }) => `${cleanLine(reaction)} ${count}`),
+    ...(replies > 0 ? [`${replies} ${replies === 1 ? "reply" : "replies"}`] : []),
+  ];
+  return notes.length === 0 ? "" : `  (${notes.join(", ")})`;
+}
+
+function happened(by: string, event: ChatEvent): string {
   const who = cleanLine(by);
-  if (event.type === "room.created") {
-    if (event.kind === "direct")
-      return `${event.members.map(cleanLine).join(" and ")} can talk here`;
-    return `${who} created the room \u201c${cleanLine(event.name)}\u201d (${event.kind})`;
+  switch (event.type) {
+    case "room.created": {
+      const members = event.members.map(cleanLine);
+      if (event.kind === "direct") return `${members.join(" and ")} can talk here`;
+      return `${who} created the room \u201c${cleanLine(event.name)}\u201d (${event.kind})`;
+    }
+    case "room.renamed":
+      return `${who} named the room \u201c${cleanLine(event.name)}\u201d`;
+    case "member.invited":
+      return `${who} invited ${cleanLine(event.user)}`;
+    case "member.joined":
+      return `${cleanLine(event.user)} joined`;
+    case "member.left":
+      return `${cleanLine(event.user)} left`;
+    default:
+      return changed(who, event);
   }
-  if (event.type === "room.renamed")
-    return `${who} named the room \u201c${cleanLine(event.name)}\u201d`;
-  const user = cleanLine(event.user);
-  if (event.type === "member.invited") return `${who} invited ${user}`;
-  return event.type === "member.joined" ? `${user} joined` : `${user} left`;
+}
+
+type MessageEvent = Extract<ChatEvent, { type: `message.${string}` | `reaction.${string}` }>;
+
+function changed(who: string, event: MessageEvent): string {
+  switch (event.type) {
+    case "message.sent":
+      return `${who} said something`;
+    case "message.folded":
+      return `a message of ${who} was deleted`;
+    case "message.edited": {
+      const what = `${who} edited message ${event.target}`;
+      return event.text === null ? what : `${what}: ${indented(event.text)}`;
+    }
+    case "message.deleted":
+      return `${who} deleted message ${event.target}`;
+    case "reaction.added":
+      return `${who} reacted with ${cleanLine(event.reaction)} to message ${event.target}`;
+    case "reaction.removed":
+      return `${who} took back ${cleanLine(event.reaction)} from message ${event.target}`;
+    case "message.pinned":
+      return `${who} pinned message ${event.target}`;
+    case "message.unpinned":
+      return `${who} unpinned message ${event.target}`;
+  }
 }

@@ -3,30 +3,54 @@
  * and the same command give the same decision on every machine and on every
  * replay.
  */
-import type { ErrorCode } from "../protocol/errors.ts";
-import type { ChatEvent } from "../protocol/frames.ts";
 import type { Seq, UserId } from "../protocol/ids.ts";
 import type { Command } from "../streams/command-log.ts";
-import { isMember, refusal, type Standing } from "./gate.ts";
+import {
+  decideChange,
+  decideSend,
+  NO_SUBJECT,
+  type ChangeCommand,
+  type Subject,
+} from "./decide-message.ts";
+import { happened, rejected, standing, type Decision } from "./decision.ts";
+import { isMember, refusal } from "./gate.ts";
 import type { Room } from "./room.ts";
 
-export type Decision =
-  | { readonly outcome: "event"; readonly event: ChatEvent }
-  /** Granted already: nothing to do. `seq` is the entry that did it. */
-  | { readonly outcome: "nothing"; readonly seq: Seq }
-  | { readonly outcome: "rejected"; readonly code: ErrorCode };
-
-export function standing(room: Room, user: UserId): Standing {
-  return { kind: room.kind, role: room.members.get(user)?.role ?? null };
+/** `subject` is for the commands that name a message. */
+export function decide(
+  room: Room,
+  command: Command,
+  by: UserId,
+  subject: Subject = NO_SUBJECT,
+): Decision {
+  switch (command.type) {
+    case "create":
+      return decideCreate(room, command, by);
+    case "edit":
+    case "delete":
+    case "react":
+    case "unreact":
+    case "pin":
+    case "unpin":
+      return decideChange(room, command, by, subject);
+    default:
+      return decideInRoom(room, command, by, subject);
+  }
 }
 
-export function decide(room: Room, command: Command, by: UserId): Decision {
-  if (command.type === "create") return decideCreate(room, command, by);
+function decideInRoom(
+  room: Room,
+  command: Exclude<Command, { type: "create" } | ChangeCommand>,
+  by: UserId,
+  subject: Subject,
+): Decision {
   const code = refusal(standing(room, by), command.type);
-  if (code !== null) return { outcome: "rejected", code };
+  if (code !== null) return rejected(code);
   switch (command.type) {
     case "send":
-      return happened({ type: "message.sent", text: command.text });
+      return decideSend(room, command, by, subject);
+    case "markUnread":
+      return { outcome: "nothing", seq: 0 as Seq };
     case "join":
       return isMember(standing(room, by))
         ? nothing(room, by)
@@ -49,14 +73,10 @@ function decideCreate(room: Room, command: Command & { type: "create" }, by: Use
     const { kind, name, members } = command;
     return happened({ type: "room.created", kind, name, members });
   }
-  if (!isMember(standing(room, by))) return { outcome: "rejected", code: "forbidden" };
+  if (!isMember(standing(room, by))) return rejected("forbidden");
   // Asking for a direct room again is how one finds it.
   if (room.kind === "direct") return nothing(room, by);
-  return { outcome: "rejected", code: "roomExists" };
-}
-
-function happened(event: ChatEvent): Decision {
-  return { outcome: "event", event };
+  return rejected("roomExists");
 }
 
 function nothing(room: Room, member: UserId): Decision {

@@ -1,8 +1,11 @@
 /** How a room and its members stand in Redis: read by projectors and edges alike. */
-import { emptyRoom, type Member, type Role, type Room } from "./room.ts";
+import { emptyRoom, type Member, type Pin, type Role, type Room } from "./room.ts";
 import type { RoomKind } from "../protocol/frames.ts";
 import type { Epoch, RoomId, Seq, UserId } from "../protocol/ids.ts";
 import type { Position } from "../redis/position.ts";
+
+/** Fields of the room's hash that are there only where they are needed. */
+export const ROOM_FIELD = { pins: "pins", foldedFrom: "folds" } as const;
 
 export function readRoom(
   id: RoomId,
@@ -18,6 +21,9 @@ export function readRoom(
   room.epoch = Number(fields.get("epoch")) as Epoch;
   room.head = Number(fields.get("seq")) as Seq;
   room.headId = (fields.get("id") ?? "0-0") as Position;
+  room.pins = readPins(fields.get(ROOM_FIELD.pins) ?? "");
+  const foldedFrom = fields.get(ROOM_FIELD.foldedFrom);
+  room.foldedFrom = foldedFrom === undefined ? null : Number(foldedFrom);
   for (const [user, value] of members) room.members.set(user as UserId, readMember(value));
   return room;
 }
@@ -26,4 +32,17 @@ export function readRoom(
 export function readMember(value: string): Member {
   const colon = value.indexOf(":");
   return { role: value.slice(0, colon) as Role, since: Number(value.slice(colon + 1)) as Seq };
+}
+
+/** `57/1700000000000-0/60`: seq and id of the message, seq of the entry that pinned it. */
+export function writePins(pins: readonly Pin[]): string {
+  return pins.map(({ seq, id, pinnedIn }) => `${seq}/${id}/${pinnedIn}`).join(" ");
+}
+
+export function readPins(text: string): Pin[] {
+  if (text === "") return [];
+  return text.split(" ").map((each) => {
+    const [seq, id, pinnedIn] = each.split("/");
+    return { seq: Number(seq) as Seq, id: id as Position, pinnedIn: Number(pinnedIn) as Seq };
+  });
 }

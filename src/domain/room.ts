@@ -13,6 +13,13 @@ export interface Member {
   readonly since: Seq;
 }
 
+/** A pinned message: its entry, and the entry that pinned it. */
+export interface Pin {
+  readonly seq: Seq;
+  readonly id: Position;
+  readonly pinnedIn: Seq;
+}
+
 export interface Room {
   readonly id: RoomId;
   /** Null until the room is created. */
@@ -23,10 +30,20 @@ export interface Room {
   head: Seq;
   headId: Position;
   readonly members: Map<UserId, Member>;
+  /** In the order in which they were pinned. */
+  pins: readonly Pin[];
+  /** The oldest block of seqs that may hold changed messages; null where none was ever changed. */
+  foldedFrom: number | null;
 }
 
 export function emptyRoom(id: RoomId, epoch: Epoch): Room {
-  return { id, kind: null, name: "", epoch, head: 0 as Seq, headId: ORIGIN, members: new Map() };
+  const members = new Map<UserId, Member>();
+  const nothing = { kind: null, name: "", pins: [], foldedFrom: null };
+  return { id, epoch, head: 0 as Seq, headId: ORIGIN, members, ...nothing };
+}
+
+export function findPin({ pins }: Room, message: Seq): Pin | undefined {
+  return pins.find(({ seq }) => seq === message);
 }
 
 /**
@@ -39,7 +56,15 @@ export function evolve(room: Room, event: ChatEvent, id: Position): void {
   room.headId = id;
   const since = room.head;
   switch (event.type) {
+    // These change messages (`evolveMessage`) and pins (`evolvePins`).
     case "message.sent":
+    case "message.edited":
+    case "message.deleted":
+    case "message.folded":
+    case "message.pinned":
+    case "message.unpinned":
+    case "reaction.added":
+    case "reaction.removed":
       return;
     case "room.created": {
       room.kind = event.kind;
@@ -61,4 +86,15 @@ export function evolve(room: Room, event: ChatEvent, id: Position): void {
       room.members.set(event.user, { role: "invited", since });
       return;
   }
+}
+
+/** The same for the pins; `id` is that of the message which the event names. */
+export function evolvePins(
+  room: Room,
+  event: ChatEvent & { type: "message.pinned" | "message.unpinned" | "message.deleted" },
+  id: Position,
+): void {
+  const others = room.pins.filter(({ seq }) => seq !== event.target);
+  const pinned = { seq: event.target, id, pinnedIn: room.head };
+  room.pins = event.type === "message.pinned" ? [...others, pinned] : others;
 }

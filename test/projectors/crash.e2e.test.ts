@@ -89,9 +89,9 @@ describe("a projector that is killed", () => {
   it("[PR8] by a command is so no more than five times, and by none of its neighbours", async () => {
     const mutant = compiled.mutant(
       "domain/decide.js",
-      'return happened({ type: "message.sent", text: command.text });',
+      "return decideSend(room, command, by, subject);",
       `if (command.text === "${KILLER}") process.exit(66);
-       return happened({ type: "message.sent", text: command.text });`,
+       return decideSend(room, command, by, subject);`,
     );
     const ann = new Hand("ann");
     await deployment.write(ann.creates(ROOM));

@@ -30,9 +30,9 @@ const BROKEN: readonly [where: string, file: string, find: string, replacement: 
   [
     "in decide",
     "domain/decide.js",
-    'return happened({ type: "message.sent", text: command.text });',
+    "return decideSend(room, command, by, subject);",
     `if (command.text === "${POISON}") throw new Error("no way");
-     return happened({ type: "message.sent", text: command.text });`,
+     return decideSend(room, command, by, subject);`,
   ],
   [
     "after the room has changed",

@@ -106,8 +106,10 @@ export class Scene {
       ...unpackCommands(fields[1] as Buffer),
     }));
     const state = new PartitionState(this.keys, this.partition, 1 as Epoch);
-    const { requests, fill } = state.missing(content.flatMap(({ commands }) => commands));
-    fill(requests.length > 0 ? await pipeline(this.redis, requests) : []);
+    do {
+      const { requests, fill } = state.missing(content.flatMap(({ commands }) => commands));
+      fill(requests.length > 0 ? await pipeline(this.redis, requests) : []);
+    } while (state.messages.incomplete);
     const batch = new this.#parts.fold.Fold(this.keys, this.partition, state, HISTORY);
     for (const { id: entry, edge, commands } of content) {
       commands.forEach((logged, index) => batch.command({ entry, index, edge }, logged, null));

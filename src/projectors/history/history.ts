@@ -3,8 +3,9 @@ import type { Room } from "../../domain/room.ts";
 import { encodeEntry } from "../../protocol/codec.ts";
 import { formatCursor } from "../../protocol/cursor.ts";
 import type { ChatEvent } from "../../protocol/frames.ts";
-import type { CommandNumber, DeviceId, UserId } from "../../protocol/ids.ts";
+import type { CommandNumber, DeviceId, Seq, UserId } from "../../protocol/ids.ts";
 import { halves, positionMs, type Position } from "../../redis/position.ts";
+import { blockOf, entriesKept } from "../../streams/blocks.ts";
 import {
   conversationFields,
   type ConversationEntry,
@@ -44,18 +45,17 @@ export function appendEntry(operations: Operations, key: string, entry: Conversa
   operations.append(key, entry.id, conversationFields(entry));
 }
 
-/** Trimming costs a walk over nodes, so it is done once in this many entries of a room. */
-const TRIM_EVERY = 100;
-
 /** The head, and now and then the bound of `kept` entries; `before` is the head before the batch. */
 export function writeHead(
   operations: Operations,
   keys: { readonly room: string; readonly conversation: string },
   room: Room,
-  before: number,
+  before: Seq,
   kept: number,
 ): void {
   operations.setFields(keys.room, ["seq", String(room.head), "id", room.headId]);
-  const crossed = Math.floor(room.head / TRIM_EVERY) > Math.floor(before / TRIM_EVERY);
-  if (crossed && room.head > kept) operations.trim(keys.conversation, kept);
+  // Trimming costs a walk over nodes, so it is done once in a block of entries.
+  if (blockOf(room.head) > blockOf(before) && room.head > kept) {
+    operations.trimExactly(keys.conversation, entriesKept(room.head, kept));
+  }
 }
