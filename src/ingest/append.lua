@@ -1,9 +1,9 @@
 #!lua
 --[[
-  Append one packed batch of commands to a partition's log, unless its projector
-  is too far behind.
+  Append one packed batch of commands and facts to a partition's log, unless its
+  projector is too far behind.
 
-  The count of appended commands is kept beside the log, because one entry holds
+  The count of appended commands, facts included, is kept beside the log, because one entry holds
   many: backlog and lag are counted in commands.
 
   Returns {1, id} | {0, backlog}

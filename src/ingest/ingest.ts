@@ -1,6 +1,7 @@
 /**
  * From commands to the log: gathers what arrives, appends it in packed batches,
- * and tells each sender how it went.
+ * and tells each sender how it went. What the edge itself has to say (facts)
+ * travels in the same entries.
  *
  * Order: a partition has at most one batch under way, and one whose outcome is
  * unknown (time-out, broken link) is sent again before anything younger. A copy
@@ -12,7 +13,12 @@ import type { ErrorCode } from "../protocol/errors.ts";
 import type { CommandNumber } from "../protocol/ids.ts";
 import { array, asInteger } from "../redis/replies.ts";
 import { Script, type ScriptCall } from "../redis/script.ts";
-import { packCommands, type LoggedCommand } from "../streams/command-log.ts";
+import {
+  FACTS_PER_ENTRY_MAX,
+  packCommands,
+  type Fact,
+  type LoggedCommand,
+} from "../streams/command-log.ts";
 import type { Keys } from "../streams/keys.ts";
 import type { PartitionId } from "../streams/partitions.ts";
 
@@ -24,12 +30,24 @@ export interface Sender {
   deferred(k: CommandNumber, code: ErrorCode, retryAfterMs: number): void;
 }
 
+/** Who waits for the fate of facts; told once. */
+export interface FactSender {
+  /** In the log, at the deployment's ack level. */
+  appended(): void;
+  /** Not in the log: they may be said again later. */
+  refused(): void;
+  /** In the log or not, or only later: whatever follows from them is open. */
+  doubtful(): void;
+}
+
 export const INGEST_BOUNDS = {
   /** Commands and (roughly) bytes of one log entry. */
   batchCommands: 256,
   batchBytes: 65_536,
   /** Commands of one partition that wait in this process. */
   queuedCommands: 4_096,
+  /** Facts of one partition that wait in this process. */
+  queuedFacts: 4 * FACTS_PER_ENTRY_MAX,
   /** How long a batch of unknown outcome is tried again before its senders are told. */
   deadlineMs: 5_000,
 } as const;
@@ -48,15 +66,26 @@ interface Waiting {
   readonly logged: LoggedCommand;
   readonly sender: Sender;
 }
+/** Facts that are to stand in one entry. */
+interface FactGroup {
+  readonly facts: readonly Fact[];
+  readonly sender: FactSender;
+}
+interface Flight {
+  readonly batch: readonly Waiting[];
+  /** Emptied with the first failure: their senders were told then. */
+  readonly groups: FactGroup[];
+  /** Commands and facts. */
+  readonly size: number;
+  readonly call: ScriptCall<Appended>;
+  readonly sinceMs: number;
+}
 interface Lane {
   readonly partition: PartitionId;
   readonly queue: Waiting[];
+  readonly groups: FactGroup[];
   /** The batch under way or to be sent again, and since when it has been tried. */
-  flying: {
-    readonly batch: readonly Waiting[];
-    readonly call: ScriptCall<Appended>;
-    readonly sinceMs: number;
-  } | null;
+  flying: Flight | null;
 }
 
 export class Ingest {
@@ -98,6 +127,24 @@ export class Ingest {
       return;
     }
     lane.queue.push({ logged, sender });
+    this.#wake(lane);
+  }
+
+  /**
+   * Takes up to FACTS_PER_ENTRY_MAX facts, which will stand in one entry, behind the commands that
+   * it holds. The sender hears of it later, or of a full queue at once.
+   */
+  submitFacts(partition: PartitionId, facts: readonly Fact[], sender: FactSender): void {
+    const lane = this.#lane(partition);
+    if (countFacts(lane.groups) + facts.length > INGEST_BOUNDS.queuedFacts) {
+      sender.refused();
+      return;
+    }
+    lane.groups.push({ facts, sender });
+    this.#wake(lane);
+  }
+
+  #wake(lane: Lane): void {
     const first = this.#ready.size === 0;
     this.#ready.add(lane);
     if (first) this.onWork();
@@ -106,7 +153,7 @@ export class Ingest {
   #lane(partition: PartitionId): Lane {
     let lane = this.#lanes.get(partition);
     if (!lane) {
-      lane = { partition, queue: [], flying: null };
+      lane = { partition, queue: [], groups: [], flying: null };
       this.#lanes.set(partition, lane);
     }
     return lane;
@@ -119,23 +166,27 @@ export class Ingest {
   begin(): Departure {
     const lanes = [...this.#ready];
     for (const lane of lanes) lane.flying ??= this.#depart(lane);
-    const calls = lanes.map(({ flying }) => (flying as NonNullable<Lane["flying"]>).call);
-    const commands = lanes.reduce((sum, { flying }) => sum + (flying?.batch.length ?? 0), 0);
+    const calls = lanes.map(({ flying }) => (flying as Flight).call);
+    const commands = lanes.reduce((sum, { flying }) => sum + (flying?.size ?? 0), 0);
     return { calls, commands, settle: (replies) => this.#settle(lanes, replies) };
   }
 
-  #depart(lane: Lane): NonNullable<Lane["flying"]> {
+  #depart(lane: Lane): Flight {
     const batch = lane.queue.splice(0, batchSize(lane.queue));
+    const groups = lane.groups.splice(0, groupsOfEntry(lane.groups));
+    const facts = groups.flatMap((group) => group.facts);
     const body = packCommands(
       this.#edge,
       batch.map(({ logged }) => logged),
+      facts,
     );
+    const size = batch.length + facts.length;
     const { partition } = lane;
     const call = appendScript.call(
       [this.#keys.events(partition), this.#keys.log(partition), this.#keys.checkpoint(partition)],
-      [batch.length, this.#backlogMax, body as Buffer],
+      [size, this.#backlogMax, body as Buffer],
     );
-    return { batch, call, sinceMs: monotonicMs() };
+    return { batch, groups, size, call, sinceMs: monotonicMs() };
   }
 
   /** Null: the link broke or fell silent, any of the batches may be in the log. */
@@ -146,8 +197,11 @@ export class Ingest {
       const reply = replies?.[i];
       if (reply === undefined || reply instanceof Error) {
         this.appends.failed++;
+        // The same bytes go again for the sake of the commands; a copy of a fact may come late.
+        const doubtful = flying.groups.splice(0);
         const spentMs = monotonicMs() - flying.sinceMs;
         if (spentMs >= INGEST_BOUNDS.deadlineMs) this.#giveUp(lane, "unavailable");
+        for (const { sender } of doubtful) sender.doubtful();
         return;
       }
       this.appends[reply.outcome]++;
@@ -156,19 +210,24 @@ export class Ingest {
         return;
       }
       lane.flying = null;
-      if (lane.queue.length === 0) this.#ready.delete(lane);
+      if (lane.queue.length + lane.groups.length === 0) this.#ready.delete(lane);
       for (const { logged, sender } of flying.batch) sender.accepted(logged.command.k);
+      for (const { sender } of flying.groups) sender.appended();
     });
   }
 
   /** The whole lane, since what comes later must not overtake what is given up. */
   #giveUp(lane: Lane, code: "busy" | "unavailable"): void {
     const waiting = [...(lane.flying?.batch ?? []), ...lane.queue.splice(0)];
+    const flown = lane.flying?.groups ?? [];
+    const groups = lane.groups.splice(0);
     lane.flying = null;
     this.#ready.delete(lane);
     for (const { logged, sender } of waiting) {
       sender.deferred(logged.command.k, code, RETRY_AFTER_MS[code]);
     }
+    for (const { sender } of flown) code === "busy" ? sender.refused() : sender.doubtful();
+    for (const { sender } of groups) sender.refused();
   }
 
   /** Redis is known to be away: whoever waits is told at once. */
@@ -180,7 +239,7 @@ export class Ingest {
 /** One round of appends under way. */
 export interface Departure {
   readonly calls: readonly ScriptCall<Appended>[];
-  /** How many commands the calls carry. */
+  /** How many commands and facts the calls carry. */
   readonly commands: number;
   readonly settle: (replies: readonly (Appended | Error)[] | null) => void;
 }
@@ -201,4 +260,15 @@ function batchSize(queue: readonly Waiting[]): number {
 /** An upper estimate is not needed: the bound keeps entries from growing, not from a byte more. */
 function roughBytes({ command }: LoggedCommand): number {
   return 100 + ("text" in command ? command.text.length : 0);
+}
+
+/** How many of the waiting groups fit into the next log entry. */
+function groupsOfEntry(groups: readonly FactGroup[]): number {
+  let facts = 0;
+  const past = groups.findIndex((group) => (facts += group.facts.length) > FACTS_PER_ENTRY_MAX);
+  return past < 0 ? groups.length : past;
+}
+
+function countFacts(groups: readonly FactGroup[]): number {
+  return groups.reduce((sum, { facts }) => sum + facts.length, 0);
 }

@@ -34,6 +34,15 @@ export type CommandResult =
 export interface BellEntry extends ConversationEntry {
   readonly room: RoomId;
 }
+/** Somebody's presence in a room has changed. */
+export interface PresenceChange {
+  readonly room: RoomId;
+  readonly user: UserId;
+  readonly now: "there" | "away" | "left";
+  /** Since when, in milliseconds since 1970, for who is away or has left the room for good. */
+  readonly sinceMs: number;
+}
+
 export interface Bell {
   readonly from: Position;
   readonly to: Position;
@@ -42,11 +51,15 @@ export interface Bell {
   readonly entries: readonly BellEntry[];
   /** Rooms that changed, when `entries` does not carry them. */
   readonly rooms: readonly RoomId[];
+  /** No more of them than the facts of one batch can cause. */
+  readonly presence?: readonly PresenceChange[];
 }
 
 type WireOutcome = [string, number, number, string, number, string | null, boolean];
 type WireEntry = [string, string, string, number, string | null];
-type WireHeader = [string, string, WireOutcome[], WireEntry[], string[]];
+/** A room, then users in turn with a time: 0 there, above 0 away since, below 0 left at. */
+type WirePresence = [string, ...(string | number)[]];
+type WireHeader = [string, string, WireOutcome[], WireEntry[], string[], WirePresence[]?];
 
 export function packBellHeader(bell: Bell): Uint8Array {
   const header: WireHeader = [
@@ -64,6 +77,7 @@ export function packBellHeader(bell: Bell): Uint8Array {
     bell.entries.map(({ room, id, prev, seq, leaver }) => [room, id, prev, seq, leaver]),
     [...bell.rooms],
   ];
+  if (bell.presence) header.push(writePresence(bell.presence));
   return pack(header);
 }
 
@@ -71,7 +85,7 @@ export function packBellHeader(bell: Bell): Uint8Array {
 export function readBell(fields: readonly Buffer[]): Bell {
   const header = fields[1];
   if (!header) throw new Error("a bell without a header");
-  const [from, to, outcomes, entries, rooms] = unpackTrusted(header) as WireHeader;
+  const [from, to, outcomes, entries, rooms, presence] = unpackTrusted(header) as WireHeader;
   return {
     from: from as Position,
     to: to as Position,
@@ -85,7 +99,28 @@ export function readBell(fields: readonly Buffer[]): Bell {
       payload: fields[3 + 2 * i] as Uint8Array as Payload,
     })),
     rooms: rooms as RoomId[],
+    ...(presence && { presence: presence.flatMap(readPresence) }),
   };
+}
+
+function writePresence(changes: readonly PresenceChange[]): WirePresence[] {
+  const byRoom = new Map<RoomId, WirePresence>();
+  for (const { room, user, now, sinceMs } of changes) {
+    const wire = byRoom.get(room) ?? [room];
+    byRoom.set(room, wire);
+    wire.push(user, now === "there" ? 0 : now === "away" ? sinceMs : -sinceMs);
+  }
+  return [...byRoom.values()];
+}
+
+function readPresence([room, ...flat]: WirePresence): PresenceChange[] {
+  const changes: PresenceChange[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const [user, time] = [flat[i] as UserId, flat[i + 1] as number];
+    const now = time === 0 ? "there" : time > 0 ? "away" : "left";
+    changes.push({ room: room as RoomId, user, now, sinceMs: Math.abs(time) });
+  }
+  return changes;
 }
 
 function readOutcome([edge, session, k, room, seq, code, again]: WireOutcome): Outcome {

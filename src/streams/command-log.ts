@@ -10,6 +10,7 @@ import {
   choice,
   list,
   optional,
+  SchemaError,
   struct,
   text,
   uint,
@@ -103,13 +104,22 @@ const ENTRY = struct({
 });
 export type LogEntry = ValueOf<typeof ENTRY>;
 
-export function packCommands(edge: string, commands: readonly LoggedCommand[]): Uint8Array {
-  return pack(ENTRY.write({ format: FORMAT, edge, commands }, "positional"));
+export function packCommands(
+  edge: string,
+  commands: readonly LoggedCommand[],
+  facts: readonly Fact[] = [],
+): Uint8Array {
+  const entry = { format: FORMAT, edge, commands, ...(facts.length > 0 && { facts }) };
+  return pack(ENTRY.write(entry, "positional"));
 }
 
 /** Throws SchemaError for an entry that no edge of this format wrote. */
 export function unpackCommands(bytes: Uint8Array): LogEntry {
-  return ENTRY.read(unpackTrusted(bytes), "positional", "log entry");
+  const entry = ENTRY.read(unpackTrusted(bytes), "positional", "log entry");
+  if (entry.commands.length === 0 && !entry.facts) {
+    throw new SchemaError("log entry: neither commands nor facts");
+  }
+  return entry;
 }
 
 /**
