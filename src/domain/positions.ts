@@ -8,6 +8,7 @@
  * and own ones after it. Functions of the log, like everything in here.
  */
 import type { Seq, UserId } from "../protocol/ids.ts";
+import type { Position } from "../redis/position.ts";
 
 /** A member's position. */
 export interface Mark {
@@ -40,6 +41,8 @@ export const TAIL_MESSAGES_MAX = 1_024;
 export interface Positions {
   /** Messages ever sent, deleted ones too. */
   messages: number;
+  /** The newest one, also where it was deleted since. */
+  last: { readonly seq: Seq; readonly id: Position } | null;
   /** Of members. */
   readonly marks: Map<UserId, Mark>;
   readonly calls: Map<string, readonly Call[]>;
@@ -49,6 +52,7 @@ export interface Positions {
 export function emptyPositions(): Positions {
   return {
     messages: 0,
+    last: null,
     marks: new Map(),
     calls: new Map(),
     tail: { from: 0 as Seq, messages: [] },
@@ -62,8 +66,13 @@ export interface Called {
 }
 
 /** Takes in a message; its sender has read everything up to it. */
-export function messageSent(positions: Positions, seq: Seq, by: UserId, called: Called): void {
+export function messageSent(
+  positions: Positions,
+  { seq, id, by }: Call & { readonly id: Position },
+  called: Called,
+): void {
   positions.messages++;
+  positions.last = { seq, id };
   positions.marks.set(by, { through: seq, base: positions.messages });
   const { tail } = positions;
   if (tail.messages.length >= TAIL_MESSAGES_MAX) {
@@ -183,7 +192,11 @@ export function unread(
 }
 
 /** Messages after `through` that call the user, by others. */
-export function unreadCalls({ calls }: Positions, user: UserId, { through }: Mark): number {
+export function unreadCalls(
+  { calls }: Pick<Positions, "calls">,
+  user: UserId,
+  { through }: Mark,
+): number {
   const all = [...(calls.get(user) ?? []), ...(calls.get(EVERYBODY) ?? [])];
   return all.filter(({ seq, by }) => seq > through && by !== user).length;
 }

@@ -1,4 +1,5 @@
 /** How a room and its members stand in Redis: read by projectors and edges alike. */
+import { readPositions } from "./positions-record.ts";
 import { emptyRoom, type Member, type Pin, type Role, type Room } from "./room.ts";
 import type { RoomKind } from "../protocol/frames.ts";
 import type { Epoch, RoomId, Seq, UserId } from "../protocol/ids.ts";
@@ -24,6 +25,7 @@ export function readRoom(
   room.pins = readPins(fields.get(ROOM_FIELD.pins) ?? "");
   const foldedFrom = fields.get(ROOM_FIELD.foldedFrom);
   room.foldedFrom = foldedFrom === undefined ? null : Number(foldedFrom);
+  room.positions = readPositions(fields, room.head);
   for (const [user, value] of members) room.members.set(user as UserId, readMember(value));
   return room;
 }

@@ -5,6 +5,7 @@
 import type { ChatEvent, RoomKind } from "../protocol/frames.ts";
 import type { Epoch, RoomId, Seq, UserId } from "../protocol/ids.ts";
 import { ORIGIN, type Position } from "../redis/position.ts";
+import { emptyPositions, type Positions } from "./positions.ts";
 
 export type Role = "owner" | "member" | "invited";
 export interface Member {
@@ -30,6 +31,7 @@ export interface Room {
   head: Seq;
   headId: Position;
   readonly members: Map<UserId, Member>;
+  positions: Positions;
   /** In the order in which they were pinned. */
   pins: readonly Pin[];
   /** The oldest block of seqs that may hold changed messages; null where none was ever changed. */
@@ -38,7 +40,7 @@ export interface Room {
 
 export function emptyRoom(id: RoomId, epoch: Epoch): Room {
   const members = new Map<UserId, Member>();
-  const nothing = { kind: null, name: "", pins: [], foldedFrom: null };
+  const nothing = { kind: null, name: "", pins: [], foldedFrom: null, positions: emptyPositions() };
   return { id, epoch, head: 0 as Seq, headId: ORIGIN, members, ...nothing };
 }
 

@@ -43,6 +43,17 @@ export interface PresenceChange {
   readonly sinceMs: number;
 }
 
+/** A position that moved by reading or by marking unread. */
+export interface MovedMark {
+  readonly room: RoomId;
+  readonly user: UserId;
+  readonly through: Seq;
+  /** Nothing is unread: there was nothing after it. */
+  readonly atHead: boolean;
+  /** Others are told too. */
+  readonly shown: boolean;
+}
+
 export interface Bell {
   readonly from: Position;
   readonly to: Position;
@@ -53,13 +64,20 @@ export interface Bell {
   readonly rooms: readonly RoomId[];
   /** No more of them than the facts of one batch can cause. */
   readonly presence?: readonly PresenceChange[];
+  /** The last move of each, likewise. */
+  readonly marks?: readonly MovedMark[];
 }
 
 type WireOutcome = [string, number, number, string, number, string | null, boolean];
 type WireEntry = [string, string, string, number, string | null];
 /** A room, then users in turn with a time: 0 there, above 0 away since, below 0 left at. */
 type WirePresence = [string, ...(string | number)[]];
-type WireHeader = [string, string, WireOutcome[], WireEntry[], string[], WirePresence[]?];
+type WireMark = [string, string, number, boolean, boolean];
+type WireHeader = [
+  ...[string, string, WireOutcome[], WireEntry[], string[]],
+  WirePresence[]?,
+  WireMark[]?,
+];
 
 export function packBellHeader(bell: Bell): Uint8Array {
   const header: WireHeader = [
@@ -77,7 +95,8 @@ export function packBellHeader(bell: Bell): Uint8Array {
     bell.entries.map(({ room, id, prev, seq, leaver }) => [room, id, prev, seq, leaver]),
     [...bell.rooms],
   ];
-  if (bell.presence) header.push(writePresence(bell.presence));
+  if (bell.presence || bell.marks) header.push(writePresence(bell.presence ?? []));
+  if (bell.marks) header.push(bell.marks.map(writeMark));
   return pack(header);
 }
 
@@ -85,7 +104,7 @@ export function packBellHeader(bell: Bell): Uint8Array {
 export function readBell(fields: readonly Buffer[]): Bell {
   const header = fields[1];
   if (!header) throw new Error("a bell without a header");
-  const [from, to, outcomes, entries, rooms, presence] = unpackTrusted(header) as WireHeader;
+  const [from, to, outcomes, entries, rooms, presence, marks] = unpackTrusted(header) as WireHeader;
   return {
     from: from as Position,
     to: to as Position,
@@ -100,7 +119,16 @@ export function readBell(fields: readonly Buffer[]): Bell {
     })),
     rooms: rooms as RoomId[],
     ...(presence && { presence: presence.flatMap(readPresence) }),
+    ...(marks && { marks: marks.map(readMark) }),
   };
+}
+
+function writeMark({ room, user, through, atHead, shown }: MovedMark): WireMark {
+  return [room, user, through, atHead, shown];
+}
+
+function readMark([room, user, through, atHead, shown]: WireMark): MovedMark {
+  return { room: room as RoomId, user: user as UserId, through: through as Seq, atHead, shown };
 }
 
 function writePresence(changes: readonly PresenceChange[]): WirePresence[] {

@@ -84,6 +84,10 @@ export class Keys {
     // Device ids hold no colon, so the first colon ends the device: no two pairs share a key.
     return `${this.#of(partition)}device:${device}:${user}`;
   }
+  /** Sorted set: deleted messages of a room with their authors, by seq; the newest ones. */
+  deleted(partition: PartitionId, room: RoomId): string {
+    return `${this.#of(partition)}gone:${room}`;
+  }
   /** Stream: changes of membership, for the lists of the users concerned. */
   outbox(partition: PartitionId): string {
     return `${this.#of(partition)}out`;

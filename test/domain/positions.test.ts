@@ -21,10 +21,15 @@ import {
   type Positions,
 } from "../../src/domain/positions.ts";
 import type { Seq, UserId } from "../../src/protocol/ids.ts";
+import type { Position } from "../../src/redis/position.ts";
 
 const USERS = ["ann", "bob", "cy", "dee"] as UserId[];
 const [ANN, BOB] = USERS as [UserId, UserId];
 const seqOf = (n: number): Seq => n as Seq;
+
+const messageOf = (seq: number, by: UserId): Parameters<typeof messageSent>[1] => {
+  return { seq: seqOf(seq), id: `${seq}-0` as Position, by };
+};
 
 type Step =
   | { act: "send"; user: UserId; called: Called }
@@ -80,7 +85,7 @@ class Scene {
         if (!this.through.has(one.user)) return;
         this.entries.push({ by: one.user, called: one.called, deleted: false });
         this.through.set(one.user, this.entries.length);
-        messageSent(this.positions, this.room.head, one.user, one.called);
+        messageSent(this.positions, messageOf(this.room.head, one.user), one.called);
         return;
       case "other":
         this.entries.push({ by: null, called: {}, deleted: false });
@@ -158,7 +163,7 @@ class Scene {
 
 function messages(positions: Positions, count: number, by: UserId): void {
   const head = positions.messages;
-  for (let i = 1; i <= count; i++) messageSent(positions, seqOf(head + i), by, {});
+  for (let i = 1; i <= count; i++) messageSent(positions, messageOf(head + i, by), {});
 }
 
 describe("counts derived from positions", () => {
@@ -217,7 +222,7 @@ describe("counts derived from positions", () => {
     const positions = emptyPositions();
     memberCame(positions, ANN, seqOf(0));
     for (let i = 1; i <= 3 * TAIL_MESSAGES_MAX; i++) {
-      messageSent(positions, seqOf(i), BOB, { mentions: [ANN] });
+      messageSent(positions, messageOf(i, BOB), { mentions: [ANN] });
       expect(positions.tail.messages.length).toBeLessThanOrEqual(TAIL_MESSAGES_MAX);
       expect(positions.tail.messages[0]?.seq).toBe(positions.tail.from + 1);
     }

@@ -29,6 +29,7 @@ import { blockOf, oldestBlock } from "../../streams/blocks.ts";
 import type { Keys } from "../../streams/keys.ts";
 import type { PartitionId } from "../../streams/partitions.ts";
 import type { Operations } from "../runtime/operations.ts";
+import type { Former } from "../positions/positions.ts";
 import type { MessageState } from "./message-state.ts";
 
 /** What a batch changed in one room. */
@@ -55,6 +56,15 @@ export class MessageProjection {
     this.#partition = partition;
     this.#state = state;
     this.#kept = kept;
+  }
+
+  /** The message that an event is about to change, as it stands; null where it is known no more. */
+  former(room: Room, event: ChatEvent): Former | null {
+    if (event.type !== "message.edited" && event.type !== "message.deleted") return null;
+    const message = this.#state.find(room, event.target, this.#kept + 1);
+    if (message === null) return null;
+    const { origin, mentions, everyone } = message;
+    return { seq: origin.seq, by: origin.by, mentions, everyone };
   }
 
   /** Takes in an event that `room` has taken in just now, as the entry `cause`. */

@@ -24,7 +24,10 @@
 ]]
 --@ keys events lease checkpoint bell ...changed
 --@ args fence group worker from first to entries commands bells header writes ...blobs
-local ALLOWED = { XADD = true, XTRIM = true, HSET = true, HDEL = true, SET = true, DEL = true }
+local ALLOWED = {
+  XADD = true, XTRIM = true, HSET = true, HDEL = true, SET = true, DEL = true, SADD = true, SREM = true,
+  ZADD = true, ZREMRANGEBYRANK = true,
+}
 
 local fence = redis.call('HGET', KEYS[2], 'fence')
 if fence ~= ARGV[1] then return {'fenced', fence or ''} end

@@ -3,10 +3,13 @@
  * projections write, and collects the outcomes. Nothing here waits: whatever
  * the commands need was loaded before.
  */
-import { decide, type Decision } from "../../domain/decide.ts";
+import { decide } from "../../domain/decide.ts";
+import type { Decision } from "../../domain/decision.ts";
 import { findCopy, record, windowAt } from "../../domain/device-window.ts";
+import { isMember } from "../../domain/gate.ts";
 import { evolve, type Room } from "../../domain/room.ts";
-import type { RoomId } from "../../protocol/ids.ts";
+import { parseCursor, type Cursor } from "../../protocol/cursor.ts";
+import type { RoomId, Seq, UserId } from "../../protocol/ids.ts";
 import { positionMs, type Position } from "../../redis/position.ts";
 import {
   BELL_INLINE_BYTES,
@@ -15,12 +18,15 @@ import {
   type CommandResult,
   type Outcome,
 } from "../../streams/bell.ts";
-import { commandPosition, type LoggedCommand } from "../../streams/command-log.ts";
+import { commandPosition, type Fact, type LoggedCommand } from "../../streams/command-log.ts";
 import type { Keys } from "../../streams/keys.ts";
 import type { PartitionId } from "../../streams/partitions.ts";
 import { writeWindow } from "../devices/devices.ts";
 import { appendEntry, conversationEntry, writeHead } from "../history/history.ts";
 import { writeMembership } from "../membership/membership.ts";
+import { MessageProjection } from "../messages/messages.ts";
+import { PositionProjection } from "../positions/positions.ts";
+import { PresenceProjection, type PresenceSteps } from "../presence/presence.ts";
 import { Operations } from "./operations.ts";
 import type { PartitionState } from "./partition-state.ts";
 import type { Decided } from "./projector-tally.ts";
@@ -41,9 +47,10 @@ export interface Batch {
   readonly inline: readonly number[];
   readonly deadLetters: number;
   readonly decided: Decided;
+  readonly presence: PresenceSteps;
 }
 
-/** Where a command stands in the log, and which edge brought it. */
+/** Where a command or a fact stands in the log, and which edge brought it. */
 export interface Place {
   readonly entry: Position;
   readonly index: number;
@@ -77,8 +84,11 @@ export class Fold {
   /** Numbers of the blobs that are payloads of `entries`. */
   readonly #payloads: number[] = [];
   /** Rooms that moved, with the head they had before. */
-  readonly #moved = new Map<Room, number>();
+  readonly #moved = new Map<Room, Seq>();
   readonly #windows = new Set<string>();
+  readonly #presence: PresenceProjection;
+  readonly #messages: MessageProjection;
+  readonly #positions: PositionProjection;
   readonly #decided: Decided = { applied: 0, duplicate: 0, rejected: {} };
   #commands = 0;
   #deadLetters = 0;
@@ -88,6 +98,9 @@ export class Fold {
     this.#partition = partition;
     this.#state = state;
     this.#historyPerRoom = historyPerRoom;
+    this.#presence = new PresenceProjection(keys, partition, state.presence);
+    this.#messages = new MessageProjection(keys, partition, state.messages, historyPerRoom);
+    this.#positions = new PositionProjection(keys, partition, historyPerRoom);
   }
 
   get commands(): number {
@@ -107,6 +120,29 @@ export class Fold {
     }
   }
 
+  /** The same for a fact, which has no outcome. Throws FoldError. */
+  fact(place: Place, fact: Fact, poison: string | null): void {
+    try {
+      this.#commands++;
+      if (poison === null) this.#fact(place, fact);
+      else this.#putAside(placeText(place), poison, JSON.stringify(fact));
+    } catch (error) {
+      throw new FoldError(place, error);
+    }
+  }
+
+  #fact(place: Place, fact: Fact): void {
+    if (fact.type === "reading") {
+      this.#positions.reading(this.#state.room(fact.room), fact);
+      return;
+    }
+    const isMemberOf = (id: RoomId, user: UserId): boolean => {
+      const { kind, members } = this.#state.room(id);
+      return isMember({ kind, role: members.get(user)?.role ?? null });
+    };
+    this.#presence.fact(fact, isMemberOf, positionMs(place.entry));
+  }
+
   #command(place: Place, logged: LoggedCommand, poison: string | null): void {
     this.#commands++;
     const { command } = logged;
@@ -119,7 +155,7 @@ export class Fold {
       return;
     }
     const room = this.#state.room(command.room);
-    const decision = decideSafely(room, logged, poison);
+    const decision = this.#decide(room, logged, poison);
     if (decision.outcome === "poison") {
       this.#putAside(placeText(place), decision.reason, JSON.stringify(logged));
     }
@@ -127,6 +163,16 @@ export class Fold {
     this.#state.setWindow(windowKey, record(window, command.k, at, result));
     this.#windows.add(windowKey);
     this.#tell(place, logged, result, false);
+  }
+
+  #decide(room: Room, { command, user }: LoggedCommand, poison: string | null): Decision | Poison {
+    if (poison !== null) return { outcome: "poison", reason: poison };
+    try {
+      const subject = this.#state.messages.subject(room, command, user, this.#historyPerRoom);
+      return decide(room, command, user, subject);
+    } catch (error) {
+      return { outcome: "poison", reason: String(error) };
+    }
   }
 
   #effect(
@@ -137,20 +183,37 @@ export class Fold {
   ): CommandResult {
     if (decision.outcome === "poison") return { status: "rejected", code: "internal" };
     if (decision.outcome === "rejected") return { status: "rejected", code: decision.code };
+    const { command } = logged;
+    if (command.type === "markUnread") return this.#markUnread(room, logged.user, command.message);
     if (decision.outcome === "nothing") return { status: "applied", seq: decision.seq };
     const { event } = decision;
     const prev = room.headId;
     if (!this.#moved.has(room)) this.#moved.set(room, room.head);
     const id = commandPosition(place.entry, place.index);
     evolve(room, event, id);
-    const { user: by, device, command } = logged;
-    const entry = conversationEntry(room, prev, event, { id, by, device, k: command.k });
+    const { user: by, device } = logged;
+    const cause = { seq: room.head, id, by, device, k: command.k };
+    const entry = conversationEntry(room, prev, event, cause);
+    this.#positions.happened(room, event, by, this.#messages.former(room, event));
+    this.#messages.happened(room, event, cause);
     const key = this.#keys.conversation(this.#partition, room.id);
     appendEntry(this.#operations, key, entry);
     this.#payloads.push(this.#operations.blobs.length);
     this.#entries.push({ ...entry, room: room.id });
     writeMembership(this.#operations, this.#keys, this.#partition, room, event);
+    if (event.type === "member.left") {
+      this.#presence.memberLeft(room.id, event.user, positionMs(place.entry));
+    }
     return { status: "applied", seq: room.head };
+  }
+
+  #markUnread(room: Room, user: UserId, message: Cursor): CommandResult {
+    const cursor = parseCursor(message);
+    const known = cursor?.epoch === room.epoch;
+    if (known && this.#positions.markUnread(room, user, cursor.seq)) {
+      return { status: "applied", seq: cursor.seq };
+    }
+    return { status: "rejected", code: "noSuchMessage" };
   }
 
   #tell({ edge }: Place, logged: LoggedCommand, result: CommandResult, again: boolean): void {
@@ -184,15 +247,20 @@ export class Fold {
       };
       writeHead(this.#operations, keys, room, before, this.#historyPerRoom);
     }
+    this.#positions.finish(this.#operations);
+    this.#messages.finish(this.#operations, this.#moved.keys());
     for (const key of this.#windows) writeWindow(this.#operations, key, this.#state.window(key));
     const carried = this.#payloadBytes() <= BELL_INLINE_BYTES;
     const rooms: RoomId[] = carried ? [] : [...this.#moved.keys()].map((room) => room.id);
+    const presence = this.#presence.finish(this.#operations);
     const bellHeader = packBellHeader({
       from: range.from,
       to: range.to,
       outcomes: this.#outcomes,
       entries: carried ? this.#entries : [],
       rooms,
+      ...(presence.length > 0 && { presence }),
+      ...(this.#positions.moved.length > 0 && { marks: this.#positions.moved }),
     });
     return {
       ...range,
@@ -202,6 +270,7 @@ export class Fold {
       inline: carried ? this.#payloads : [],
       deadLetters: this.#deadLetters,
       decided: this.#decided,
+      presence: this.#presence.steps,
     };
   }
 
@@ -213,13 +282,4 @@ export class Fold {
 interface Poison {
   readonly outcome: "poison";
   readonly reason: string;
-}
-
-function decideSafely(room: Room, logged: LoggedCommand, poison: string | null): Decision | Poison {
-  if (poison !== null) return { outcome: "poison", reason: poison };
-  try {
-    return decide(room, logged.command, logged.user);
-  } catch (error) {
-    return { outcome: "poison", reason: String(error) };
-  }
 }

@@ -33,14 +33,35 @@ export class Operations {
   trim(key: string, length: number): void {
     this.#push("XTRIM", key, ["MAXLEN", "~", String(length)]);
   }
+  /** Exactly: what is dropped here was shown without its text, and must not come back. */
+  trimExactly(key: string, length: number): void {
+    this.#push("XTRIM", key, ["MAXLEN", "=", String(length)]);
+  }
+  remove(key: string): void {
+    this.#push("DEL", key, []);
+  }
   setFields(key: string, fields: readonly Argument[]): void {
     this.#push("HSET", key, fields);
   }
   removeField(key: string, field: string): void {
     this.#push("HDEL", key, [field]);
   }
+  addMembers(key: string, members: readonly string[]): void {
+    this.#push("SADD", key, members);
+  }
+  removeMembers(key: string, members: readonly string[]): void {
+    this.#push("SREM", key, members);
+  }
   set(key: string, value: Argument, ttlMs: number): void {
     this.#push("SET", key, [value, "PX", String(ttlMs)]);
+  }
+
+  rank(key: string, score: number, member: string): void {
+    this.#push("ZADD", key, [String(score), member]);
+  }
+  /** Drops the lowest members past `count`. */
+  keepRanks(key: string, count: number): void {
+    this.#push("ZREMRANGEBYRANK", key, ["0", String(-count - 1)]);
   }
 
   #push(name: string, key: string, args: readonly Argument[]): void {

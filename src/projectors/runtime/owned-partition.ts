@@ -124,10 +124,11 @@ export class OwnedPartition {
 
   /** What the queued commands need and memory lacks. */
   missing(): Missing {
-    const commands = this.#queue.flatMap(({ content }) =>
-      "commands" in content ? content.commands : [],
+    const contents = this.#queue.flatMap(({ content }) => ("commands" in content ? [content] : []));
+    return this.state.missing(
+      contents.flatMap(({ commands }) => commands),
+      contents.flatMap(({ facts }) => facts ?? []),
     );
-    return this.state.missing(commands);
   }
 
   /** Whole entries for the next batch, in order; at least one if there is any. */
@@ -136,7 +137,7 @@ export class OwnedPartition {
     let bytes = 0;
     let size = 0;
     for (const entry of this.#queue) {
-      commands += "commands" in entry.content ? entry.content.commands.length : 0;
+      commands += commandsOf(entry);
       bytes += entry.bytes.length;
       const full = commands > BATCH_BOUNDS.commands || bytes > BATCH_BOUNDS.bytes;
       if (size > 0 && (full || this.careful)) break;
@@ -159,6 +160,11 @@ export class OwnedPartition {
 function isAhead(place: string, checkpoint: Position): boolean {
   const entry = place.slice(0, place.indexOf("/")) as Position;
   return comparePositions(entry, checkpoint) > 0;
+}
+
+/** Commands and facts, as they are counted for batches and lag. */
+function commandsOf({ content }: ReadEntry): number {
+  return "commands" in content ? content.commands.length + (content.facts?.length ?? 0) : 0;
 }
 
 function unpackOrExplain(bytes: Uint8Array): ReadEntry["content"] {

@@ -7,12 +7,15 @@
 import { unpackWindow, type DeviceWindow } from "../../domain/device-window.ts";
 import { readRoom } from "../../domain/room-record.ts";
 import type { Room } from "../../domain/room.ts";
-import type { Epoch, RoomId } from "../../protocol/ids.ts";
+import type { Epoch, RoomId, Seq } from "../../protocol/ids.ts";
 import type { RedisArg } from "../../redis/connect.ts";
 import { asBytes, readHash } from "../../redis/replies.ts";
-import type { LoggedCommand } from "../../streams/command-log.ts";
+import type { Fact, LoggedCommand } from "../../streams/command-log.ts";
 import type { Keys } from "../../streams/keys.ts";
 import type { PartitionId } from "../../streams/partitions.ts";
+import { MessageState } from "../messages/message-state.ts";
+import { askForTail, fillTail, namedPositions } from "../positions/tails.ts";
+import { PresenceState } from "../presence/presence-state.ts";
 
 /** Per partition; past it the ones not used for longest are forgotten and read again when needed. */
 export const CACHE_BOUNDS = { rooms: 5_000, devices: 20_000 } as const;
@@ -24,17 +27,28 @@ export interface Missing {
   readonly fill: (replies: readonly unknown[]) => void;
 }
 
+interface MissingTail {
+  readonly room: Room;
+  readonly through: Seq;
+  readonly request: readonly RedisArg[];
+}
+
 export class PartitionState {
   readonly #keys: Keys;
   readonly #partition: PartitionId;
   readonly #epoch: Epoch;
   readonly #rooms = new Map<RoomId, Room>();
   readonly #windows = new Map<string, DeviceWindow>();
+  #hasUnknownTails = false;
+  readonly presence: PresenceState;
+  readonly messages: MessageState;
 
   constructor(keys: Keys, partition: PartitionId, epoch: Epoch) {
     this.#keys = keys;
     this.#partition = partition;
     this.#epoch = epoch;
+    this.presence = new PresenceState(keys, partition);
+    this.messages = new MessageState(keys, partition);
   }
 
   windowKey({ user, device }: LoggedCommand): string {
@@ -51,23 +65,40 @@ export class PartitionState {
     this.#windows.set(key, window);
   }
 
-  missing(commands: readonly LoggedCommand[]): Missing {
+  missing(commands: readonly LoggedCommand[], facts: readonly Fact[] = []): Missing {
     const rooms = new Set<RoomId>();
     const windows = new Set<string>();
+    const attended = new Set<RoomId>();
+    for (const fact of facts) {
+      if (!("room" in fact)) continue;
+      if (!this.#rooms.has(fact.room)) rooms.add(fact.room);
+      if (fact.type === "attendance") attended.add(fact.room);
+    }
     for (const logged of commands) {
+      if (logged.command.type === "leave") attended.add(logged.command.room);
       if (!this.#rooms.has(logged.command.room)) rooms.add(logged.command.room);
       const key = this.windowKey(logged);
       if (!this.#windows.has(key)) windows.add(key);
     }
+    // Partitions in which nobody attends have nothing to load for it.
+    const touched = facts.length > 0 || attended.size > 0;
+    const presence = touched ? this.presence.missing(attended) : null;
+    const messages = this.messages.missing(commands);
+    const tails = this.#missingTails(namedPositions(commands, facts));
     const requests = [
+      ...messages.requests,
+      ...tails.map(({ request }) => request),
       ...[...rooms].flatMap((room) => [
         ["HGETALL", this.#keys.room(this.#partition, room)],
         ["HGETALL", this.#keys.members(this.#partition, room)],
       ]),
       ...[...windows].map((key) => ["GET", key]),
+      ...(presence?.requests ?? []),
     ];
     const fill = (replies: readonly unknown[]): void => {
-      const next = replies[Symbol.iterator]();
+      messages.fill(replies);
+      const next = replies.slice(messages.requests.length)[Symbol.iterator]();
+      for (const { room, through } of tails) fillTail(room, through, next.next().value);
       for (const id of rooms) {
         const fields = readHash(next.next().value);
         this.#rooms.set(id, readRoom(id, this.#epoch, fields, readHash(next.next().value)));
@@ -76,14 +107,36 @@ export class PartitionState {
         const reply = next.next().value;
         this.#windows.set(key, unpackWindow(reply === null ? null : asBytes(reply)));
       }
+      presence?.fill([...next]);
     };
     return { requests, fill };
+  }
+
+  /** Of a room that is not here yet it is not known what is missing: it is asked for again. */
+  #missingTails(named: ReadonlyMap<RoomId, Seq>): MissingTail[] {
+    this.#hasUnknownTails = false;
+    const tails: MissingTail[] = [];
+    for (const [id, through] of named) {
+      const room = this.#rooms.get(id);
+      this.#hasUnknownTails ||= room === undefined;
+      const key = this.#keys.conversation(this.#partition, id);
+      const request = room ? askForTail(room, key, through) : null;
+      if (room && request) tails.push({ room, through, request });
+    }
+    return tails;
+  }
+
+  /** What was loaded has shown that more is missing. */
+  get incomplete(): boolean {
+    return this.#hasUnknownTails || this.messages.incomplete;
   }
 
   /** Call between batches only: what a batch under way has changed must stay. */
   shrink(): void {
     dropOldest(this.#rooms, CACHE_BOUNDS.rooms);
     dropOldest(this.#windows, CACHE_BOUNDS.devices);
+    this.presence.shrink();
+    this.messages.shrink();
   }
 }
 

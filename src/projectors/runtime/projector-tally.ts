@@ -33,13 +33,17 @@ export class ProjectorTally {
   readonly applies = countsOf([...APPLY_OUTCOMES, "refused"]);
   readonly applySeconds = new Distribution(SECONDS);
   readonly batchCommands = new Distribution(BATCH_SIZES);
+  /** Users who came to a room, and who went. */
+  readonly presence = countsOf(["came", "went"]);
   foldFailures = 0;
   ticks = 0;
   /** The rest before the last tick. */
   restMs = 0;
 
   /** A batch is in effect; called once for it, however often it was tried. */
-  confirmed({ decided, commands, entries, deadLetters }: Batch): void {
+  confirmed({ decided, commands, entries, deadLetters, presence }: Batch): void {
+    this.presence.came += presence.came;
+    this.presence.went += presence.went;
     this.applied += decided.applied;
     this.duplicate += decided.duplicate;
     for (const code of ERROR_CODES) this.rejected[code] += decided.rejected[code] ?? 0;

@@ -121,18 +121,19 @@ export class Projector {
     return readStreams(reply);
   }
 
-  /** One round trip for everything that the queued commands need and memory lacks. */
+  /** Everything that the queued commands need and memory lacks: one round trip, two for replies. */
   async #load(owned: readonly OwnedPartition[]): Promise<void> {
-    const missing = owned
-      .filter(({ queued, pending }) => queued && pending === null)
-      .map((partition) => partition.missing());
-    const requests = missing.flatMap((part) => part.requests);
-    if (requests.length === 0) return;
-    const replies = await pipeline(this.#redis, requests);
-    let at = 0;
-    for (const part of missing) {
-      part.fill(replies.slice(at, at + part.requests.length));
-      at += part.requests.length;
+    let loading = owned.filter(({ queued, pending }) => queued && pending === null);
+    while (loading.length > 0) {
+      const missing = loading.map((partition) => partition.missing());
+      const requests = missing.flatMap((part) => part.requests);
+      const replies = requests.length > 0 ? await pipeline(this.#redis, requests) : [];
+      let at = 0;
+      for (const part of missing) {
+        part.fill(replies.slice(at, at + part.requests.length));
+        at += part.requests.length;
+      }
+      loading = loading.filter(({ state }) => state.incomplete);
     }
   }
 
@@ -176,11 +177,18 @@ export class Projector {
       return;
     }
     const { careful, poison } = partition;
-    const { edge, commands } = entry.content;
+    const { edge, commands, facts = [] } = entry.content;
+    const reasonAt = (place: Place): string | null =>
+      poison.size > 0 ? (poison.get(placeText(place)) ?? null) : null;
     for (const [index, logged] of commands.entries()) {
       const place: Place = { entry: entry.id, index, edge };
       if (careful) await this.#noteSuspect(partition, place);
-      fold.command(place, logged, poison.size > 0 ? (poison.get(placeText(place)) ?? null) : null);
+      fold.command(place, logged, reasonAt(place));
+    }
+    for (const [i, fact] of facts.entries()) {
+      const place: Place = { entry: entry.id, index: commands.length + i, edge };
+      if (careful) await this.#noteSuspect(partition, place);
+      fold.fact(place, fact, reasonAt(place));
     }
   }
 
