@@ -1,5 +1,6 @@
 /** From what a client asks to what the log keeps: every command names its room. */
 import { createHash } from "node:crypto";
+import { parseCursor, type Cursor } from "../protocol/cursor.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { ClientCommand } from "../protocol/frames.ts";
 import { DIRECT_ROOM_PREFIX, type DeviceId, type RoomId, type UserId } from "../protocol/ids.ts";
@@ -30,10 +31,12 @@ export function toCommand(
       return { type: "create", k: command.k, room, kind: "direct", name: "direct", members: pair };
     }
     case "send":
+      return isNoCursor(command.replyTo) ? { refused: "invalid" } : command;
     case "join":
     case "leave":
     case "invite":
     case "rename":
+      return command;
     case "edit":
     case "delete":
     case "react":
@@ -41,8 +44,13 @@ export function toCommand(
     case "pin":
     case "unpin":
     case "markUnread":
-      return command;
+      return isNoCursor(command.message) ? { refused: "invalid" } : command;
   }
+}
+
+/** Nothing that any server has given out. */
+function isNoCursor(cursor: Cursor | undefined): boolean {
+  return cursor !== undefined && parseCursor(cursor) === null;
 }
 
 function isMadeHere(room: RoomId): boolean {

@@ -17,6 +17,7 @@ import { createFront } from "./front.ts";
 import { createHttp, type Health } from "./http.ts";
 import { openLinks, type Links } from "./links.ts";
 import { Pump } from "./pump.ts";
+import { MessageReader } from "./message-reader.ts";
 import { RoomReader } from "./room-reader.ts";
 import { RoomTails } from "./room-tails.ts";
 import { loadSocketServer, type Transport } from "./sockets/server.ts";
@@ -77,7 +78,8 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     const shared = { edge, ack, beatMs, authenticator, ingest, reader, tails, hub, tally, log };
     const pump = createPump({ options, context: shared, keys, links, lifecycle });
     const health = () => reportHealth(redis, { edge, ack, adapter, pump, hub, tails });
-    const http = createHttp({ authenticator, reader, allowedOrigins, health, log });
+    const messages = new MessageReader(reader, keys);
+    const http = createHttp({ authenticator, reader, messages, allowedOrigins, health, log });
     const handle = async (request: Request): Promise<Response> => http.fetch(request);
     const server = createFront(create, shared, handle, allowedOrigins);
     await pump.start();

@@ -6,12 +6,14 @@ import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
 import type { Log } from "../ops/log.ts";
 import { decodeEntry } from "../protocol/codec.ts";
-import { ERRORS, type ErrorCode } from "../protocol/errors.ts";
 import { ENTRY } from "../protocol/frames.ts";
 import { ROOM_ID, type RoomId } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Authenticator, Identity } from "./auth.ts";
-import type { Refused, RoomReader } from "./room-reader.ts";
+import { failed, isRefused, readCount, type App } from "./http-answers.ts";
+import { messageRoutes } from "./http-messages.ts";
+import type { MessageReader } from "./message-reader.ts";
+import type { RoomReader } from "./room-reader.ts";
 
 const PAGE_DEFAULT = 50;
 
@@ -23,12 +25,12 @@ export interface Health {
 export interface HttpOptions {
   readonly authenticator: Authenticator;
   readonly reader: RoomReader;
+  readonly messages: MessageReader;
   readonly allowedOrigins: readonly string[];
   /** What `/health` reports; `ok` false gives 503. */
   readonly health: () => Promise<Health>;
   readonly log: Log;
 }
-type App = Hono<{ Variables: { identity: Identity } }>;
 
 export function createHttp(options: HttpOptions): App {
   const { authenticator, reader, allowedOrigins, health, log } = options;
@@ -68,6 +70,7 @@ export function createHttp(options: HttpOptions): App {
     return c.json({ room, ...details, members });
   });
   app.get("/v1/rooms/:room/messages", (c) => history(c, reader, c.get("identity")));
+  messageRoutes(app, options.messages);
   return app;
 }
 
@@ -106,20 +109,6 @@ function readPage(query: Record<string, string>): Page | string {
   return page;
 }
 
-/** NaN for anything but a plain integer of at least `min`. */
-function readCount(text: string, min: number): number {
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  return value >= min ? value : Number.NaN;
-}
-
-function isRefused(found: object): found is Refused {
-  return "refused" in found;
-}
-
 function bearer(header: string | undefined): string {
   return /^Bearer (\S+)$/i.exec(header ?? "")?.[1] ?? "";
-}
-
-function failed(c: Context, code: ErrorCode, message: string = ERRORS[code].message): Response {
-  return c.json({ error: { code, message } }, ERRORS[code].http);
 }

@@ -50,7 +50,7 @@ export interface Refused {
 
 const resumeScript = new Script<ResumePoint>({
   file: new URL("./resume.lua", import.meta.url),
-  keys: ["conversation", "room"],
+  keys: ["conversation", "room", "folded"],
   args: ["epoch", "seq", "id", "limit"],
   decode(reply) {
     const [status, kind, epoch, head, headId, entries] = array(reply);
@@ -69,7 +69,7 @@ const resumeScript = new Script<ResumePoint>({
 
 const pageScript = new Script<HistoryPage>({
   file: new URL("./page.lua", import.meta.url),
-  keys: ["conversation", "room"],
+  keys: ["conversation", "room", "folded"],
   args: ["before", "after", "limit"],
   decode(reply) {
     const [kind, epoch, head, firstKept, entries] = array(reply);
@@ -97,8 +97,8 @@ export class RoomReader {
   /** What follows `cursor` (null: the newest page) in a room, whoever asks. */
   resumePoint(room: RoomId, cursor: CursorParts | null, limit: number): Promise<ResumePoint> {
     const { epoch, seq, id } = cursor ?? { epoch: 0, seq: -1, id: "0-0" };
-    const call = resumeScript.call(this.#roomKeys(room), [epoch, seq, id, limit]);
-    return this.#script(`resume ${room} ${epoch} ${seq} ${id} ${limit}`, call);
+    const call = resumeScript.call(this.roomKeys(room), [epoch, seq, id, limit]);
+    return this.script(`resume ${room} ${epoch} ${seq} ${id} ${limit}`, call);
   }
 
   /** The same for a user; refused unless the gate lets them read. */
@@ -111,7 +111,7 @@ export class RoomReader {
     // The page first, the role after it: who is no member by then sees nothing of it.
     const [point, role] = await Promise.all([
       this.resumePoint(room, cursor, limit),
-      this.#role(user, room),
+      this.role(user, room),
     ]);
     return refusedTo({ kind: point.kind, role }) ?? point;
   }
@@ -123,10 +123,10 @@ export class RoomReader {
     page: { before?: number; after?: number; limit: number },
   ): Promise<HistoryPage | Refused> {
     const { before = 0, after = -1, limit } = page;
-    const call = pageScript.call(this.#roomKeys(room), [before, after, limit]);
+    const call = pageScript.call(this.roomKeys(room), [before, after, limit]);
     const [history, role] = await Promise.all([
-      this.#script(`page ${room} ${before} ${after} ${limit}`, call),
-      this.#role(user, room),
+      this.script(`page ${room} ${before} ${after} ${limit}`, call),
+      this.role(user, room),
     ]);
     return refusedTo({ kind: history.kind, role }) ?? history;
   }
@@ -134,8 +134,8 @@ export class RoomReader {
   async details(user: UserId, room: RoomId): Promise<RoomDetails | Refused> {
     const partition = this.#keys.partitionOf(room);
     const [fields, values] = await Promise.all([
-      this.#command(["HGETALL", this.#keys.room(partition, room)]),
-      this.#command(["HGETALL", this.#keys.members(partition, room)]),
+      this.command(["HGETALL", this.#keys.room(partition, room)]),
+      this.command(["HGETALL", this.#keys.members(partition, room)]),
     ]).then((replies) => replies.map(readHash));
     const members = new Map<UserId, Member>();
     for (const [name, value] of values ?? []) members.set(name as UserId, readMember(value));
@@ -153,24 +153,31 @@ export class RoomReader {
 
   /** The rooms that a user is in or invited to, in no particular order; it follows their changes shortly. */
   async roomsOf(user: UserId): Promise<{ room: RoomId; role: Role }[]> {
-    const list = readHash(await this.#command(["HGETALL", this.#keys.list(user)]));
+    const list = readHash(await this.command(["HGETALL", this.#keys.list(user)]));
     return [...list].map(([room, value]) => {
       return { room: room as RoomId, role: value.slice(value.indexOf(":") + 1) as Role };
     });
   }
 
-  async #role(user: UserId, room: RoomId): Promise<Role | null> {
+  /** Of somebody in a room, or invited to it. */
+  async role(user: UserId, room: RoomId): Promise<Role | null> {
     const key = this.#keys.members(this.#keys.partitionOf(room), room);
-    const value = asTextOrNull(await this.#command(["HGET", key, user]));
+    const value = asTextOrNull(await this.command(["HGET", key, user]));
     return value === null ? null : readMember(value).role;
   }
 
-  #roomKeys(room: RoomId): [string, string] {
-    const partition = this.#keys.partitionOf(room);
-    return [this.#keys.conversation(partition, room), this.#keys.room(partition, room)];
+  /** Keys of the scripts that read one room. */
+  roomKeys(room: RoomId): [string, string, string] {
+    const [keys, partition] = [this.#keys, this.#keys.partitionOf(room)];
+    return [
+      keys.conversation(partition, room),
+      keys.room(partition, room),
+      keys.foldedBlocks(partition, room),
+    ];
   }
 
-  #command(command: readonly RedisArg[]): Promise<unknown> {
+  /** One read, in the next round trip, behind all that was asked for before. */
+  command(command: readonly RedisArg[]): Promise<unknown> {
     const name = command.join(" ");
     // Behind the pages that were asked for since, or one of them could be younger than the role.
     const equal = this.#waiting.get(name);
@@ -178,7 +185,8 @@ export class RoomReader {
     return this.#enqueue(name, { command, unknown: command });
   }
 
-  async #script<Reply>(name: string, call: ScriptCall<Reply>): Promise<Reply> {
+  /** The same for a script; calls of equal `name` share an answer. */
+  async script<Reply>(name: string, call: ScriptCall<Reply>): Promise<Reply> {
     const command = call.script.command(call, true);
     const reply = await this.#enqueue(name, { command, unknown: call.script.command(call, false) });
     return call.script.decode(reply);
@@ -256,16 +264,16 @@ function makeRequest(ask: Ask): Request {
   return { ask, reply, resolve, reject };
 }
 
-function refusedTo(standing: Standing): Refused | null {
+export function refusedTo(standing: Standing): Refused | null {
   const code = refusal(standing, "read");
   return code === null ? null : { refused: code };
 }
 
-function conversationEntries(reply: unknown): ConversationEntry[] {
+export function conversationEntries(reply: unknown): ConversationEntry[] {
   return readEntries(reply).map(({ id, fields }) => readConversationEntry(id, fields));
 }
 
-function readKind(reply: unknown): RoomKind | null {
+export function readKind(reply: unknown): RoomKind | null {
   const word = asTextOrNull(reply);
   return ROOM_KINDS.find((kind) => kind === word) ?? null;
 }

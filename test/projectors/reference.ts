@@ -7,6 +7,7 @@ import type { ChatEvent } from "../../src/protocol/frames.ts";
 import type { CommandResult } from "../../src/streams/bell.ts";
 import type { Seq, UserId } from "../../src/protocol/ids.ts";
 import type { Command, LoggedCommand } from "../../src/streams/command-log.ts";
+import { decideChange } from "./message-reference.ts";
 
 export interface ReferenceEntry {
   readonly id: string;
@@ -32,6 +33,12 @@ export function nameOf({ user, device, command }: LoggedCommand): string {
 export class Reference {
   readonly rooms = new Map<string, ReferenceRoom>();
   readonly results = new Map<string, CommandResult>();
+  readonly #kept: number;
+
+  /** `kept`: entries of a room whose messages may be changed. */
+  constructor(kept = Number.POSITIVE_INFINITY) {
+    this.#kept = kept;
+  }
 
   /** Takes commands in the order of the log. */
   take(entry: string, index: number, logged: LoggedCommand): void {
@@ -72,7 +79,15 @@ export class Reference {
       case "create":
         return room.kind === "direct" ? Number(since) : "roomExists";
       case "send":
-        return { type: "message.sent", text: command.text };
+      case "edit":
+      case "delete":
+      case "react":
+      case "unreact":
+      case "pin":
+      case "unpin":
+        return decideChange(room, user, command, this.#kept);
+      case "markUnread":
+        return 0;
       case "leave":
         return room.kind === "direct" ? "notAllowed" : { type: "member.left", user };
       case "rename":

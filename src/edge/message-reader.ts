@@ -1,0 +1,193 @@
+/**
+ * Reads of single messages, through the gate: their versions, who reacted to them,
+ * their threads, and what is pinned. The role is always read after what it admits to.
+ */
+import { refusal, type Verb } from "../domain/gate.ts";
+import { foldedField, readMessage, readReactions } from "../domain/message-record.ts";
+import type { Message, Origin, Reply } from "../domain/message.ts";
+import { readPins, ROOM_FIELD } from "../domain/room-record.ts";
+import type { Pin } from "../domain/room.ts";
+import { decodeEntry } from "../protocol/codec.ts";
+import type { Entry, RoomKind } from "../protocol/frames.ts";
+import type { RoomId, Seq, UserId } from "../protocol/ids.ts";
+import { array, asBytes, asText, asTextOrNull, readHash } from "../redis/replies.ts";
+import { Script } from "../redis/script.ts";
+import { blockOf } from "../streams/blocks.ts";
+import type { Keys } from "../streams/keys.ts";
+import {
+  conversationEntries,
+  readKind,
+  refusedTo,
+  type Refused,
+  type RoomReader,
+} from "./room-reader.ts";
+
+/** Fields that one look at the reactions of a block goes through, at least. */
+const REACTIONS_PER_LOOK = 500;
+
+interface Picked {
+  readonly kind: RoomKind | null;
+  readonly entries: readonly Entry[];
+}
+const entriesScript = new Script<Picked>({
+  file: new URL("./entries.lua", import.meta.url),
+  keys: ["conversation", "room", "folded"],
+  args: ["mode", "...seqs_and_ids"],
+  decode(reply) {
+    const [kind, entries] = array(reply);
+    const decoded = conversationEntries(entries).map(({ payload }) => decodeEntry(payload));
+    return { kind: readKind(asText(kind)), entries: decoded };
+  },
+});
+
+export interface Version {
+  readonly seq: Seq;
+  readonly at: number;
+  readonly by: UserId;
+  readonly text: string;
+}
+/** `next` asks for the rest; null when there is none. */
+export interface Reactors {
+  readonly reactions: readonly { reaction: string; count: number; users: readonly UserId[] }[];
+  readonly next: string | null;
+}
+export interface Thread {
+  /** All of its replies that are not deleted. */
+  readonly replies: number;
+  readonly more: boolean;
+  readonly entries: readonly Entry[];
+}
+/** The entry is null where the history does not reach back to it. */
+export type PinnedEntry = Pin & { readonly entry: Entry | null };
+
+export class MessageReader {
+  readonly #reader: RoomReader;
+  readonly #keys: Keys;
+
+  constructor(reader: RoomReader, keys: Keys) {
+    this.#reader = reader;
+    this.#keys = keys;
+  }
+
+  /** Texts of a message that are kept, oldest first: for its author and those who may see them all. */
+  async versions(user: UserId, room: RoomId, seq: Seq): Promise<readonly Version[] | Refused> {
+    const message = await this.#message(user, room, seq);
+    if ("refused" in message) return message;
+    if (message.text === null) return { refused: "noSuchMessage" };
+    const { versions, origin } = message;
+    const named = versions.length > 0 ? versions : [origin];
+    const isAuthor = origin.by === user;
+    const entries = await this.#entries(user, room, "raw", named, { verb: "versions", isAuthor });
+    return "refused" in entries ? entries : entries.flatMap(versionOf);
+  }
+
+  /** Who reacted, some hundreds at a time; somebody who reacts meanwhile may be named twice or not. */
+  async reactions(user: UserId, room: RoomId, seq: Seq, after = "0"): Promise<Reactors | Refused> {
+    const scan = [
+      this.#blockKey(room, seq),
+      after,
+      "MATCH",
+      foldedField.reactions(seq, "*" as UserId),
+    ];
+    const [reply, message] = await Promise.all([
+      this.#reader.command(["HSCAN", ...scan, "COUNT", REACTIONS_PER_LOOK]),
+      this.#message(user, room, seq),
+    ]);
+    if ("refused" in message) return message;
+    if (message.text === null) return { refused: "noSuchMessage" };
+    const [next, found] = array(reply);
+    const users = new Map<string, UserId[]>();
+    const prefix = foldedField.reactions(seq, "" as UserId).length;
+    for (const [field, value] of readHash(found)) {
+      for (const { reaction } of readReactions(value)) {
+        const list = users.get(reaction) ?? [];
+        users.set(reaction, list);
+        list.push(field.slice(prefix) as UserId);
+      }
+    }
+    const reactions = message.reactions.map(({ reaction, count }) => {
+      return { reaction, count, users: users.get(reaction) ?? [] };
+    });
+    return { reactions, next: asText(next) === "0" ? null : asText(next) };
+  }
+
+  /** Up to `limit` replies above the seq `after`. */
+  async thread(
+    user: UserId,
+    room: RoomId,
+    seq: Seq,
+    { after, limit }: { readonly after: number; readonly limit: number },
+  ): Promise<Thread | Refused> {
+    const message = await this.#message(user, room, seq);
+    if ("refused" in message) return message;
+    const later = message.replies.filter((reply) => reply.seq > after);
+    const named = later.slice(0, limit);
+    const entries = await this.#entries(user, room, "folded", named, { verb: "read" });
+    if ("refused" in entries) return entries;
+    // One may have been deleted since the list was read.
+    const there = entries.filter(({ event }) => !("text" in event) || event.text !== null);
+    return { replies: message.replies.length, more: later.length > limit, entries: there };
+  }
+
+  /** In the order in which they were pinned. */
+  async pins(user: UserId, room: RoomId): Promise<readonly PinnedEntry[] | Refused> {
+    const key = this.#keys.room(this.#keys.partitionOf(room), room);
+    const [reply, role] = await Promise.all([
+      this.#reader.command(["HMGET", key, "kind", ROOM_FIELD.pins]),
+      this.#reader.role(user, room),
+    ]);
+    const [kind, text] = array(reply);
+    const refused = refusedTo({ kind: readKind(kind), role });
+    if (refused) return refused;
+    const pins = readPins(asTextOrNull(text) ?? "");
+    const entries = await this.#entries(user, room, "folded", pins, { verb: "read" });
+    if ("refused" in entries) return entries;
+    const bySeq = new Map(entries.map((entry) => [entry.seq, entry]));
+    return pins.map((pin) => ({ ...pin, entry: bySeq.get(pin.seq) ?? null }));
+  }
+
+  /** As it is now, a deleted one too. */
+  async #message(user: UserId, room: RoomId, seq: Seq): Promise<Message | Refused> {
+    const { history, replies } = foldedField;
+    const fields = [history(seq), replies(seq)];
+    const [page, stored] = await Promise.all([
+      this.#reader.history(user, room, { after: seq - 1, limit: 1 }),
+      this.#reader.command(["HMGET", this.#blockKey(room, seq), ...fields]),
+    ]);
+    if ("refused" in page) return page;
+    const [entry] = page.entries;
+    if (entry?.seq !== seq) return { refused: "noSuchMessage" };
+    const [ofHistory = null, ofReplies = null] = array(stored).map((reply) =>
+      reply === null ? null : asBytes(reply),
+    );
+    const record = { entry: entry.payload, history: ofHistory, replies: ofReplies };
+    return readMessage(record) ?? { refused: "noSuchMessage" };
+  }
+
+  async #entries(
+    user: UserId,
+    room: RoomId,
+    mode: "folded" | "raw",
+    named: readonly (Reply | Origin | Pin)[],
+    about: { readonly verb: Verb; readonly isAuthor?: boolean },
+  ): Promise<readonly Entry[] | Refused> {
+    const names = named.flatMap(({ seq, id }) => [String(seq), id]);
+    const call = entriesScript.call(this.#reader.roomKeys(room), [mode, ...names]);
+    const [{ kind, entries }, role] = await Promise.all([
+      this.#reader.script(`entries ${mode} ${room} ${names.join(" ")}`, call),
+      this.#reader.role(user, room),
+    ]);
+    const { verb, isAuthor = false } = about;
+    const code = refusal({ kind, role, isAuthor }, verb);
+    return code === null ? entries : { refused: code };
+  }
+
+  #blockKey(room: RoomId, seq: Seq): string {
+    return this.#keys.folded(this.#keys.partitionOf(room), room, blockOf(seq));
+  }
+}
+
+function versionOf({ seq, at, by, event }: Entry): Version[] {
+  const isText = event.type === "message.sent" || event.type === "message.edited";
+  return isText && event.text !== null ? [{ seq, at, by, text: event.text }] : [];
+}

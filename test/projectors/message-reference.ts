@@ -1,0 +1,254 @@
+/**
+ * What has become of a message, found out anew each time by going through all
+ * entries of its room. Slow and plain on purpose: the engine is compared with it.
+ */
+import { parseCursor } from "../../src/protocol/cursor.ts";
+import type { ErrorCode } from "../../src/protocol/errors.ts";
+import type { ChatEvent } from "../../src/protocol/frames.ts";
+import type { UserId } from "../../src/protocol/ids.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
+import type { Command } from "../../src/streams/command-log.ts";
+import type { ReferenceEntry, ReferenceRoom } from "./reference.ts";
+
+type Entries = readonly ReferenceEntry[];
+type Folded = Extract<ChatEvent, { type: "message.folded" }>;
+
+export interface ReferenceMessage {
+  readonly by: string;
+  readonly event: Folded;
+  /** Seq of the entry that deleted it. */
+  readonly deletedIn: number;
+  /** Texts, oldest first, those of its edits included. */
+  readonly texts: readonly { readonly seq: number; readonly text: string }[];
+  /** Seqs of its replies that are not deleted. */
+  readonly replies: readonly number[];
+  /** Who reacts with what since which entry. */
+  readonly reacted: readonly { user: string; reaction: string; seq: number }[];
+}
+
+/** Null for an entry that is no message. */
+export function messageAt(entries: Entries, seq: number): ReferenceMessage | null {
+  const first = entries[seq - 1];
+  if (first?.event.type !== "message.sent") return null;
+  const state = {
+    event: { ...first.event, type: "message.folded", through: 0 } as Folded &
+      Record<string, unknown>,
+    deletedIn: 0,
+    texts: [{ seq, text: first.event.text }],
+    replies: [] as number[],
+    reacted: [] as { user: string; reaction: string; seq: number }[],
+    order: [] as string[],
+    samples: new Map<string, string[]>(),
+  };
+  let through = 0;
+  entries.forEach(({ event, by, id }, i) => {
+    const now = i + 1;
+    const deletedReply =
+      event.type === "message.deleted" && event.replyTo === seq && event.target !== seq;
+    if (event.type === "message.sent" && event.replyTo === seq) {
+      state.replies.push(now);
+      through = now;
+    } else if (deletedReply) {
+      state.replies = state.replies.filter((reply) => reply !== event.target);
+      through = now;
+    } else if ("target" in event && event.target === seq) {
+      through = now;
+      change(state, event, { by, id, now });
+    }
+  });
+  const { texts, replies, reacted, deletedIn } = state;
+  const reactions = state.order.map((reaction) => ({
+    reaction,
+    count: reacted.filter((each) => each.reaction === reaction).length,
+    users: (state.samples.get(reaction) ?? []) as UserId[],
+  }));
+  const event = {
+    ...state.event,
+    through,
+    ...(replies.length > 0 ? { replies: replies.length, lastReply: replies.at(-1) } : {}),
+    ...(reactions.length > 0 ? { reactions } : {}),
+  } as Folded;
+  return { by: first.by, event, deletedIn, texts, replies, reacted };
+}
+
+interface State {
+  event: Record<string, unknown>;
+  deletedIn: number;
+  texts: { seq: number; text: string }[];
+  reacted: { user: string; reaction: string; seq: number }[];
+  order: string[];
+  samples: Map<string, string[]>;
+}
+
+function change(
+  state: State,
+  event: ChatEvent,
+  { by, id, now }: { by: string; id: string; now: number },
+): void {
+  switch (event.type) {
+    case "message.edited": {
+      const { mentions: _m, everyone: _e, ...rest } = state.event;
+      const { target: _t, ...edit } = event;
+      const edits = ((rest["edits"] as number | undefined) ?? 0) + 1;
+      const editedAt = Number(id.split("-")[0]);
+      state.event = { ...rest, ...edit, type: "message.folded", edits, editedAt };
+      state.texts.push({ seq: now, text: event.text as string });
+      return;
+    }
+    case "message.deleted": {
+      const { replyTo } = state.event;
+      state.event = { type: "message.folded", text: null, ...(replyTo ? { replyTo } : {}) };
+      Object.assign(state, { deletedIn: now, texts: [], reacted: [], order: [] });
+      return;
+    }
+    case "message.pinned":
+      state.event["pinned"] = true;
+      return;
+    case "message.unpinned":
+      delete state.event["pinned"];
+      return;
+    case "reaction.added": {
+      state.reacted.push({ user: by, reaction: event.reaction, seq: now });
+      if (!state.order.includes(event.reaction)) {
+        state.order.push(event.reaction);
+        state.samples.set(event.reaction, []);
+      }
+      const sample = state.samples.get(event.reaction) as string[];
+      if (sample.length < LIMITS.reactorsShown) sample.push(by);
+      return;
+    }
+    case "reaction.removed": {
+      const { reaction } = event;
+      state.reacted = state.reacted.filter((r) => r.user !== by || r.reaction !== reaction);
+      const sample = (state.samples.get(reaction) ?? []).filter((user) => user !== by);
+      state.samples.set(reaction, sample);
+      if (!state.reacted.some((r) => r.reaction === reaction)) {
+        state.order = state.order.filter((each) => each !== reaction);
+      }
+    }
+  }
+}
+
+/** Pinned messages in order, with the entry that pinned each. */
+export function pinsOf(entries: Entries): { seq: number; pinnedIn: number }[] {
+  let pins: { seq: number; pinnedIn: number }[] = [];
+  entries.forEach(({ event }, i) => {
+    if (event.type === "message.pinned") pins.push({ seq: event.target, pinnedIn: i + 1 });
+    if (event.type === "message.unpinned" || event.type === "message.deleted") {
+      pins = pins.filter(({ seq }) => seq !== event.target);
+    }
+  });
+  return pins;
+}
+
+/** What a page shows of the entry at this seq. */
+export function shownAt(entries: Entries, seq: number): ChatEvent {
+  const { event } = entries[seq - 1] as ReferenceEntry;
+  const message = messageAt(entries, seq);
+  if (message && message.event.through > 0) return message.event;
+  if (event.type !== "message.edited") return event;
+  const { texts } = messageAt(entries, event.target) as ReferenceMessage;
+  return texts.at(-1)?.seq === seq ? event : { type: event.type, target: event.target, text: null };
+}
+
+type Change = Extract<
+  Command,
+  { type: "send" | "edit" | "delete" | "react" | "unreact" | "pin" | "unpin" }
+>;
+
+/** Of a member: an event, the seq that had it done already, or why not. */
+export function decideChange(
+  room: ReferenceRoom,
+  user: UserId,
+  command: Change,
+  kept: number,
+): ChatEvent | number | ErrorCode {
+  const { entries } = room;
+  const isOwner = room.members.get(user)?.startsWith("owner");
+  const head = entries.length;
+  const cursor = command.type === "send" ? command.replyTo : command.message;
+  const parts = cursor === undefined ? null : parseCursor(cursor);
+  const target = parts?.seq ?? 0;
+  const named =
+    parts?.epoch === 1 && entries[target - 1]?.id === parts.id && head - target < kept
+      ? messageAt(entries, target)
+      : null;
+  if (command.type === "unpin" || command.type === "pin") {
+    if (room.kind !== "direct" && !isOwner) return "notAllowed";
+  }
+  if (command.type === "unpin") {
+    const isPinned = pinsOf(entries).some(({ seq }) => seq === target);
+    if (isPinned && entries[target - 1]?.id === parts?.id) {
+      return { type: "message.unpinned", target: target as never };
+    }
+    return named && named.deletedIn === 0 ? head : "noSuchMessage";
+  }
+  if (command.type === "send" || command.type === "edit") {
+    const everyone = command.everyone && room.kind !== "direct" && !isOwner;
+    if (command.type === "send" && everyone) return "notAllowed";
+  }
+  if (command.type === "send" && cursor === undefined) {
+    return { type: "message.sent", text: command.text, ...called(room, command) };
+  }
+  if (!named) return "noSuchMessage";
+  const mayChange = named.by === user || isOwner;
+  if (command.type === "delete" && named.deletedIn > 0 && mayChange) return named.deletedIn;
+  if (named.deletedIn > 0) return "noSuchMessage";
+  const own = named.reacted.filter((each) => each.user === user);
+  switch (command.type) {
+    case "send": {
+      const replyTo = named.event.replyTo ?? target;
+      return {
+        type: "message.sent",
+        text: command.text,
+        replyTo: replyTo as never,
+        ...called(room, command),
+      };
+    }
+    case "edit": {
+      if (!mayChange) return "notAllowed";
+      if (command.everyone && room.kind !== "direct" && !isOwner) return "notAllowed";
+      const call = called(room, command);
+      const { text, mentions, everyone } = named.event;
+      const same =
+        JSON.stringify([text, mentions, everyone]) ===
+        JSON.stringify([command.text, call.mentions, call.everyone]);
+      if (same) return named.texts.at(-1)?.seq as number;
+      return { type: "message.edited", target: target as never, text: command.text, ...call };
+    }
+    case "delete": {
+      if (!mayChange) return "notAllowed";
+      const { replyTo } = named.event;
+      const thread = replyTo === undefined ? {} : { replyTo };
+      return { type: "message.deleted", target: target as never, ...thread };
+    }
+    case "react": {
+      const before = own.find(({ reaction }) => reaction === command.reaction);
+      if (before) return before.seq;
+      const kinds = new Set(named.reacted.map(({ reaction }) => reaction));
+      if (kinds.size >= LIMITS.reactionsPerMessage && !kinds.has(command.reaction))
+        return "tooMany";
+      return { type: "reaction.added", target: target as never, reaction: command.reaction };
+    }
+    case "unreact":
+      return own.some(({ reaction }) => reaction === command.reaction)
+        ? { type: "reaction.removed", target: target as never, reaction: command.reaction }
+        : head;
+    case "pin": {
+      const pins = pinsOf(entries);
+      const pin = pins.find(({ seq }) => seq === target);
+      if (pin) return pin.pinnedIn;
+      if (pins.length >= LIMITS.pinsPerRoom) return "tooMany";
+      return { type: "message.pinned", target: target as never };
+    }
+  }
+}
+
+function called(
+  room: ReferenceRoom,
+  { mentions, everyone }: { mentions?: readonly UserId[]; everyone?: boolean },
+): { mentions?: readonly UserId[]; everyone?: boolean } {
+  const isIn = (user: UserId): boolean => /^(owner|member):/.test(room.members.get(user) ?? "");
+  const members = [...new Set(mentions ?? [])].filter(isIn);
+  return { ...(members.length > 0 && { mentions: members }), ...(everyone && { everyone }) };
+}
