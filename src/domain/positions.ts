@@ -150,15 +150,18 @@ export function readThrough(
   return place(positions, user, through, room);
 }
 
-/** The entry `from` and all after it are unread again. Null for someone who is no member. */
+/**
+ * The entry `from` and all after it are unread again, but nothing from before the
+ * member came, in the entry `since`. Null for someone who is no member.
+ */
 export function markUnread(
   positions: Positions,
   user: UserId,
-  from: Seq,
+  { from, since }: { readonly from: Seq; readonly since: Seq },
   room: { readonly head: Seq; readonly kept: number },
 ): Mark | null {
   if (!positions.marks.has(user) || from < 1 || from > room.head) return null;
-  return place(positions, user, (from - 1) as Seq, room);
+  return place(positions, user, Math.max(from - 1, since) as Seq, room);
 }
 
 function place(

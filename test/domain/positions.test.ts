@@ -26,6 +26,7 @@ import type { Position } from "../../src/redis/position.ts";
 const USERS = ["ann", "bob", "cy", "dee"] as UserId[];
 const [ANN, BOB] = USERS as [UserId, UserId];
 const seqOf = (n: number): Seq => n as Seq;
+const back = (from: number, since = 0) => ({ from: seqOf(from), since: seqOf(since) });
 
 const messageOf = (seq: number, by: UserId): Parameters<typeof messageSent>[1] => {
   return { seq: seqOf(seq), id: `${seq}-0` as Position, by };
@@ -72,6 +73,7 @@ interface Entry {
 class Scene {
   readonly entries: Entry[] = [];
   readonly through = new Map<UserId, number>();
+  readonly since = new Map<UserId, number>();
   readonly deleted: Call[] = [];
   positions = emptyPositions();
 
@@ -94,6 +96,7 @@ class Scene {
         if (this.through.has(one.user)) return;
         this.entries.push({ by: null, called: {}, deleted: false });
         this.through.set(one.user, this.entries.length);
+        this.since.set(one.user, this.entries.length);
         memberCame(this.positions, one.user, this.room.head);
         return;
       case "leave":
@@ -106,12 +109,15 @@ class Scene {
           this.through.set(one.user, one.at);
         }
         return;
-      case "markUnread":
+      case "markUnread": {
         this.load(seqOf(one.at - 1));
-        if (markUnread(this.positions, one.user, seqOf(one.at), this.room) !== null) {
-          this.through.set(one.user, one.at - 1);
+        const since = seqOf(this.since.get(one.user) ?? 0);
+        const from = { from: seqOf(one.at), since };
+        if (markUnread(this.positions, one.user, from, this.room) !== null) {
+          this.through.set(one.user, Math.max(one.at - 1, since));
         }
         return;
+      }
       case "delete": {
         const entry = this.entries[one.at - 1];
         if (!entry || entry.by === null || entry.deleted) return;
@@ -192,8 +198,9 @@ describe("counts derived from positions", () => {
     expect(readThrough(positions, ANN, seqOf(3), room)).toBeNull();
     expect(readThrough(positions, ANN, seqOf(2), room)).toBeNull();
     expect(readThrough(positions, ANN, seqOf(6), room)).toBeNull();
-    expect(markUnread(positions, ANN, seqOf(2), room)).toEqual(mark(1, 1));
-    expect(markUnread(positions, ANN, seqOf(6), room)).toBeNull();
+    expect(markUnread(positions, ANN, back(2), room)).toEqual(mark(1, 1));
+    expect(markUnread(positions, ANN, back(6), room)).toBeNull();
+    expect(markUnread(positions, ANN, back(2, 4), room)).toEqual(mark(4, 4));
   });
 
   it("[UN2] who is no member has no position", () => {
@@ -202,7 +209,7 @@ describe("counts derived from positions", () => {
     messages(positions, 2, BOB);
     const room = { head: seqOf(2), kept: 1_000 };
     expect(readThrough(positions, ANN, seqOf(1), room)).toBeNull();
-    expect(markUnread(positions, ANN, seqOf(1), room)).toBeNull();
+    expect(markUnread(positions, ANN, back(1), room)).toBeNull();
   });
 
   it("[UN3] looks at the newest entries that are kept, and no further", () => {
@@ -211,7 +218,7 @@ describe("counts derived from positions", () => {
     memberCame(positions, BOB, seqOf(0));
     messages(positions, 30, BOB);
     const room = { head: seqOf(30), kept: 10 };
-    const marked = markUnread(positions, ANN, seqOf(5), room) as Mark;
+    const marked = markUnread(positions, ANN, back(5), room) as Mark;
     expect(unread(positions, ANN, marked, [])).toBe(10);
     positions.tail.from = seqOf(25);
     expect(tailWanted(positions, seqOf(4), room)).toBe(10);

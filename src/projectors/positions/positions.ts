@@ -126,7 +126,8 @@ export class PositionProjection {
 
   /** The entry `from` and what follows are unread again for a member. */
   markUnread(room: Room, user: UserId, from: Seq): boolean {
-    const mark = markUnread(room.positions, user, from, this.#bounds(room));
+    const since = room.members.get(user)?.since ?? (0 as Seq);
+    const mark = markUnread(room.positions, user, { from, since }, this.#bounds(room));
     if (mark) this.#move(room, user, mark.through);
     return mark !== null;
   }

@@ -1,0 +1,248 @@
+/** What is unread for each member, as an edge reads it, against a recount from the log. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { RoomList } from "../../src/edge/room-list.ts";
+import { appendScript } from "../../src/ingest/ingest.ts";
+import { Fold } from "../../src/projectors/runtime/fold.ts";
+import { PartitionState } from "../../src/projectors/runtime/partition-state.ts";
+import { decodeEntry } from "../../src/protocol/codec.ts";
+import { formatCursor, parseCursor, type Cursor } from "../../src/protocol/cursor.ts";
+import type { Entry } from "../../src/protocol/frames.ts";
+import type { Epoch, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
+import { pipeline } from "../../src/redis/connect.ts";
+import { ORIGIN, type Position } from "../../src/redis/position.ts";
+import { asText } from "../../src/redis/replies.ts";
+import {
+  commandPosition,
+  packCommands,
+  unpackCommands,
+  type Fact,
+  type LoggedCommand,
+} from "../../src/streams/command-log.ts";
+import { readConversationEntry } from "../../src/streams/conversation.ts";
+import { Chance } from "./chance.ts";
+import { Hand } from "./commands.ts";
+import { BACKLOG_MAX, Scene } from "./scene.ts";
+
+const NAMES = ["ann", "ben", "cy", "dee"];
+const ROOMS = ["lounge", "den"] as RoomId[];
+
+let scene: Scene;
+beforeAll(async () => (scene = await Scene.start()));
+afterEach(async () => void (await scene.redis.flushall()));
+afterAll(async () => scene.stop());
+
+type Done = Entry & { readonly id: string };
+
+/** One partition's projector, whose memory may be lost between any two batches. */
+class Driver {
+  #state = this.#fresh();
+  #at: Position = ORIGIN;
+  #applied: Position = ORIGIN;
+
+  #fresh(): PartitionState {
+    return new PartitionState(scene.keys, scene.partition, 1 as Epoch);
+  }
+
+  async append(commands: readonly LoggedCommand[], facts: readonly Fact[]): Promise<void> {
+    const { keys, partition, redis } = scene;
+    const body = Buffer.from(packCommands("edge-1", commands, facts));
+    const all = [keys.events(partition), keys.log(partition), keys.checkpoint(partition)];
+    await appendScript.run(redis, all, [commands.length + facts.length, BACKLOG_MAX, body]);
+  }
+
+  /** Folds what was appended, in batches of some entries; `often` loses its memory. */
+  async fold(chance: Chance, often: number): Promise<void> {
+    for (;;) {
+      if (chance.often(often)) this.#state = this.#fresh();
+      const entries = await scene.read(this.#at, chance.between(1, 6));
+      const [first, last] = [entries[0], entries.at(-1)];
+      if (!first || !last) return;
+      const content = entries.map((one) => ({
+        id: one.id,
+        ...unpackCommands(one.fields[1] as Buffer),
+      }));
+      const commands = content.flatMap((one) => one.commands);
+      const allFacts = content.flatMap((one) => one.facts ?? []);
+      do {
+        const { requests, fill } = this.#state.missing(commands, allFacts);
+        fill(requests.length > 0 ? await pipeline(scene.redis, requests) : []);
+      } while (this.#state.incomplete);
+      const fold = new Fold(scene.keys, scene.partition, this.#state, 1_000);
+      for (const { id, edge, commands: some, facts = [] } of content) {
+        some.forEach((one, index) => fold.command({ entry: id, index, edge }, one, null));
+        facts.forEach((one, i) =>
+          fold.fact({ entry: id, index: some.length + i, edge }, one, null),
+        );
+      }
+      const grant = await scene.acquire("w1");
+      const range = { from: this.#applied, first: first.id, to: last.id, entries: entries.length };
+      expect(await scene.apply(grant, fold.finish(range))).toEqual({ outcome: "applied" });
+      this.#state.shrink();
+      this.#at = last.id;
+      this.#applied = last.id;
+    }
+  }
+}
+
+async function conversation(room: RoomId): Promise<Done[]> {
+  const key = scene.keys.conversation(scene.partition, room);
+  const replies = (await scene.redis.callBuffer("XRANGE", key, "-", "+")) as unknown[];
+  return replies.map((reply) => {
+    const [id, fields] = reply as [Buffer, Buffer[]];
+    const name = asText(id);
+    return { ...decodeEntry(readConversationEntry(name as Position, fields).payload), id: name };
+  });
+}
+
+/** Goes through the log once more in the plainest way: positions first, then a count for each member. */
+async function recount(room: RoomId): Promise<Map<string, object>> {
+  const entries = await conversation(room);
+  const byId = new Map(entries.map((entry) => [entry.id, entry]));
+  const deleted = new Set<number>();
+  const calls = new Map<number, { all: boolean; users: readonly string[] }>();
+  const through = new Map<string, number>();
+  const since = new Map<string, number>();
+  let head = 0;
+  const happen = ({ seq, by, event }: Done): void => {
+    head = seq;
+    if (event.type === "room.created") for (const user of event.members) through.set(user, seq);
+    if (event.type === "member.joined") {
+      through.set(event.user, seq);
+      since.set(event.user, seq);
+    }
+    if (event.type === "member.left") through.delete(event.user);
+    if (event.type === "message.sent") through.set(by, seq);
+    if (event.type === "message.deleted") deleted.add(event.target);
+    if (event.type === "message.sent" || event.type === "message.edited") {
+      const called = { all: event.everyone ?? false, users: event.mentions ?? [] };
+      calls.set(event.type === "message.sent" ? seq : event.target, called);
+    }
+  };
+  for (const { id, fields } of await scene.read(ORIGIN, 10_000)) {
+    const { commands, facts = [] } = unpackCommands(fields[1] as Buffer);
+    for (const [index, { user, command }] of commands.entries()) {
+      if (command.room !== room) continue;
+      const entry = byId.get(commandPosition(id, index));
+      if (entry) happen(entry);
+      if (command.type !== "markUnread" || !through.has(user)) continue;
+      const seq = parseCursor(command.message)?.seq ?? 0;
+      if (seq >= 1 && seq <= head) through.set(user, Math.max(seq - 1, since.get(user) ?? 1));
+    }
+    for (const fact of facts) {
+      if (fact.type !== "reading" || fact.room !== room) continue;
+      for (const { user, through: cursor } of fact.marks) {
+        const seq = parseCursor(cursor)?.seq ?? 0;
+        const now = through.get(user);
+        if (now !== undefined && seq > now && seq <= head) through.set(user, seq);
+      }
+    }
+  }
+  const counts = new Map<string, object>();
+  for (const [user, position] of through) {
+    const open = entries.filter(({ seq, by, event }) => {
+      return event.type === "message.sent" && seq > position && by !== user && !deleted.has(seq);
+    });
+    const mentions = open.filter(({ seq }) => {
+      const called = calls.get(seq);
+      return called?.all === true || (called?.users ?? []).includes(user);
+    }).length;
+    counts.set(user, { through: position, unread: open.length, mentions });
+  }
+  return counts;
+}
+
+async function expectTrue(about: string): Promise<void> {
+  const list = new RoomList(scene.redis, scene.keys);
+  for (const room of ROOMS) {
+    const wanted = await recount(room);
+    for (const name of NAMES) {
+      const found = await list.unread(name as UserId, room);
+      const counts = found && {
+        through: found.through,
+        unread: found.unread,
+        mentions: found.mentions,
+      };
+      expect(counts, `${about}: ${name} in ${room}`).toEqual(wanted.get(name) ?? null);
+    }
+  }
+}
+
+/** A random thing that one of the hands does, or an edge tells. */
+function randomStep(
+  chance: Chance,
+  hands: readonly Hand[],
+  known: readonly Done[],
+  room: RoomId,
+): LoggedCommand | Fact {
+  const hand = chance.pick(hands);
+  const target =
+    known.length > 0 ? chance.pick(known).cursor : formatCursor(1 as Epoch, 1 as Seq, 1, 1);
+  const roll = chance.next();
+  if (roll < 0.4) {
+    const mentions = chance.often(0.3) ? [chance.pick(NAMES) as UserId] : undefined;
+    const everyone = chance.often(0.1) ? true : undefined;
+    return hand.does(
+      { type: "send", text: "x", ...(mentions && { mentions }), ...(everyone && { everyone }) },
+      room,
+    );
+  }
+  if (roll < 0.5) {
+    const mentions = chance.often(0.5) ? [chance.pick(NAMES) as UserId] : undefined;
+    return hand.does(
+      { type: "edit", message: target, text: "y", ...(mentions && { mentions }) },
+      room,
+    );
+  }
+  if (roll < 0.6) return hand.does({ type: "delete", message: target }, room);
+  if (roll < 0.65) return hand.does({ type: "leave" }, room);
+  if (roll < 0.72) return hand.does({ type: "join" }, room);
+  if (roll < 0.8) return hand.does({ type: "markUnread", message: target }, room);
+  const marks = NAMES.filter(() => chance.often(0.5)).map((user) => ({
+    user: user as UserId,
+    through: readerAt(chance, known, target),
+  }));
+  return {
+    type: "reading",
+    room,
+    marks: marks.length > 0 ? marks : [{ user: "ann" as UserId, through: target }],
+  };
+}
+
+function readerAt(chance: Chance, known: readonly Done[], other: Cursor): Cursor {
+  const newest = known.at(-1);
+  return newest && chance.often(0.5) ? newest.cursor : other;
+}
+
+describe("unread counts", () => {
+  it("[UN1] equal a recount after random runs, whatever the batches, and however often memory is lost", async () => {
+    for (const seed of [1, 2, 3, 4, 5, 6]) {
+      await scene.redis.flushall();
+      const chance = new Chance(seed);
+      const driver = new Driver();
+      const hands = NAMES.map((name) => new Hand(name));
+      const [ann] = hands as [Hand];
+      for (const room of ROOMS) await driver.append([ann.creates(room)], []);
+      for (const room of ROOMS)
+        await driver.append(
+          hands.map((hand) => hand.does({ type: "join" }, room)),
+          [],
+        );
+      await driver.fold(chance, 0.5);
+      for (let round = 0; round < 12; round++) {
+        for (let entry = 0; entry < 8; entry++) {
+          const room = chance.pick(ROOMS);
+          const known = await conversation(room);
+          const steps = Array.from({ length: chance.between(1, 5) }, () =>
+            randomStep(chance, hands, known, room),
+          );
+          await driver.append(
+            steps.filter((step) => "command" in step),
+            steps.filter((step) => "marks" in step),
+          );
+        }
+        await driver.fold(chance, 0.3);
+        await expectTrue(`seed ${seed}, round ${round}`);
+      }
+    }
+  }, 120_000);
+});
