@@ -4,11 +4,21 @@
  */
 import { describe, expect, it } from "vitest";
 
+import type { Subject } from "../../src/domain/decide-message.ts";
 import { decide } from "../../src/domain/decide.ts";
 import { refusal, type Verb } from "../../src/domain/gate.ts";
+import { sentMessage } from "../../src/domain/message.ts";
 import { emptyRoom, evolve, type Role, type Room } from "../../src/domain/room.ts";
+import { formatCursor } from "../../src/protocol/cursor.ts";
 import type { ChatEvent, RoomKind } from "../../src/protocol/frames.ts";
-import type { CommandNumber, Epoch, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
+import type {
+  CommandNumber,
+  DeviceId,
+  Epoch,
+  RoomId,
+  Seq,
+  UserId,
+} from "../../src/protocol/ids.ts";
 import type { Position } from "../../src/redis/position.ts";
 import type { Command } from "../../src/streams/command-log.ts";
 
@@ -20,15 +30,30 @@ type Relation = Role | "stranger";
 const KINDS = ["public", "private", "direct", "absent"] as const;
 type KindOrAbsent = (typeof KINDS)[number];
 
-/** `.` allowed, `f` forbidden, `n` notAllowed; in the order read send join leave invite rename. */
+const VERBS = [
+  ...(["read", "send", "join", "leave", "invite", "rename"] as const),
+  ...(["react", "unreact", "markUnread", "attend"] as const),
+  ...(["pin", "unpin", "callAll"] as const),
+  ...(["edit", "delete", "versions"] as const),
+] as const satisfies readonly Verb[];
+/** `.` allowed, `f` forbidden, `n` notAllowed; in the order of VERBS, of somebody else's message. */
 const TABLE: Readonly<Record<KindOrAbsent, Readonly<Partial<Record<Relation, string>>>>> = {
-  public: { owner: "......", member: ".....n", invited: "ff.fff", stranger: "ff.fff" },
-  private: { owner: "......", member: ".....n", invited: "ff.fff", stranger: "ffffff" },
+  public: {
+    owner: "...... .... ... ...",
+    member: ".....n .... nnn nnn",
+    invited: "ff.fff ffff fff fff",
+    stranger: "ff.fff ffff fff fff",
+  },
+  private: {
+    owner: "...... .... ... ...",
+    member: ".....n .... nnn nnn",
+    invited: "ff.fff ffff fff fff",
+    stranger: "ffffff ffff fff fff",
+  },
   // A direct room has no owner and invites nobody.
-  direct: { member: "...nnn", stranger: "ffffff" },
-  absent: { stranger: "ffffff" },
+  direct: { member: "...nnn .... ... nnn", stranger: "ffffff ffff fff fff" },
+  absent: { stranger: "ffffff ffff fff fff" },
 };
-const VERBS: readonly Verb[] = ["read", "send", "join", "leave", "invite", "rename"];
 const CODES = { ".": null, f: "forbidden", n: "notAllowed" } as const;
 
 const cells = KINDS.flatMap((kind) =>
@@ -37,10 +62,12 @@ const cells = KINDS.flatMap((kind) =>
       kind,
       relation: relation as Relation,
       verb,
-      code: CODES[row[i] as keyof typeof CODES],
+      code: CODES[row.replaceAll(" ", "")[i] as keyof typeof CODES],
     })),
   ),
 );
+/** Verbs that are allowed to more people when the message is their own. */
+const OF_AUTHORS = ["edit", "delete", "versions"] as const;
 
 /** Ann stands in the given relation to the room; Ben is in it where anybody is. */
 function roomWith(kind: KindOrAbsent, relation: Relation): Room {
@@ -55,20 +82,49 @@ function roomWith(kind: KindOrAbsent, relation: Relation): Room {
   return room;
 }
 
-const COMMAND: Readonly<Record<Exclude<Verb, "read">, Command>> = {
-  send: { type: "send", k: K, room: ROOM, text: "hi" },
-  join: { type: "join", k: K, room: ROOM },
-  leave: { type: "leave", k: K, room: ROOM },
-  invite: { type: "invite", k: K, room: ROOM, user: NEW },
-  rename: { type: "rename", k: K, room: ROOM, name: "Salon" },
+/** Ben's, and pinned; Ann has reacted to it. */
+const MESSAGE = sentMessage(
+  { seq: 3 as Seq, id: "7-0" as Position, by: BEN, device: "d" as DeviceId, k: K },
+  { type: "message.sent", text: "ho" },
+);
+const CURSOR = formatCursor(1 as Epoch, 3 as Seq, 7, 0);
+const SUBJECT: Subject = {
+  message: MESSAGE,
+  reactions: [{ reaction: "\u{1f44d}", seq: 4 as Seq }],
 };
+const head = { k: K, room: ROOM };
+const of = { ...head, message: CURSOR };
 
-const EVENT: Readonly<Record<Exclude<Verb, "read">, ChatEvent>> = {
+type Commanded = Exclude<Verb, "read" | "attend" | "versions" | "callAll">;
+const COMMAND: Readonly<Record<Commanded, Command>> = {
+  send: { type: "send", ...head, text: "hi" },
+  join: { type: "join", ...head },
+  leave: { type: "leave", ...head },
+  invite: { type: "invite", ...head, user: NEW },
+  rename: { type: "rename", ...head, name: "Salon" },
+  react: { type: "react", ...of, reaction: "+1" },
+  unreact: { type: "unreact", ...of, reaction: "\u{1f44d}" },
+  markUnread: { type: "markUnread", ...of },
+  pin: { type: "pin", ...of },
+  unpin: { type: "unpin", ...of },
+  edit: { type: "edit", ...of, text: "hey" },
+  delete: { type: "delete", ...of },
+};
+const isCommanded = (verb: Verb): verb is Commanded => verb in COMMAND;
+
+const target = 3 as Seq;
+const EVENT: Readonly<Record<Exclude<Commanded, "markUnread">, ChatEvent>> = {
   send: { type: "message.sent", text: "hi" },
   join: { type: "member.joined", user: ANN },
   leave: { type: "member.left", user: ANN },
   invite: { type: "member.invited", user: NEW },
   rename: { type: "room.renamed", name: "Salon" },
+  react: { type: "reaction.added", target, reaction: "+1" },
+  unreact: { type: "reaction.removed", target, reaction: "\u{1f44d}" },
+  pin: { type: "message.pinned", target },
+  unpin: { type: "message.unpinned", target },
+  edit: { type: "message.edited", target, text: "hey" },
+  delete: { type: "message.deleted", target },
 };
 
 describe("gate", () => {
@@ -79,6 +135,19 @@ describe("gate", () => {
     };
     expect(refusal(standing, verb)).toBe(code);
   });
+
+  it.each(cells.filter(({ verb }) => OF_AUTHORS.includes(verb as "edit")))(
+    "[AU1] $kind room, $relation, $verb of an own message: members may, others may not",
+    ({ kind, relation, verb }) => {
+      const standing = {
+        kind: kind === "absent" ? null : (kind satisfies RoomKind),
+        role: relation === "stranger" ? null : relation,
+        isAuthor: true,
+      };
+      const isIn = relation === "owner" || relation === "member";
+      expect(refusal(standing, verb)).toBe(isIn ? null : "forbidden");
+    },
+  );
 
   it("[AU2] answers a stranger alike whether the room exists or not", () => {
     for (const verb of VERBS) {
@@ -95,17 +164,45 @@ describe("gate", () => {
 });
 
 describe("decide", () => {
-  const decidable = cells.filter(({ verb }) => verb !== "read");
+  const decidable = cells.filter(({ verb }) => isCommanded(verb) && verb !== "markUnread");
   it.each(decidable)(
     "[AU1] $kind room, $relation, $verb: decided as the gate says",
     ({ kind, relation, verb, code }) => {
       const room = roomWith(kind, relation);
-      const command = COMMAND[verb as Exclude<Verb, "read">];
-      const decision = decide(room, command, ANN);
+      if (verb === "unpin") room.pins = [{ seq: target, id: "7-0" as Position, pinnedIn: target }];
+      const decision = decide(room, COMMAND[verb as Commanded], ANN, SUBJECT);
       const inAlready = verb === "join" && (relation === "owner" || relation === "member");
       if (code !== null) expect(decision).toEqual({ outcome: "rejected", code });
       else if (inAlready) expect(decision).toEqual({ outcome: "nothing", seq: 4 });
-      else expect(decision).toEqual({ outcome: "event", event: EVENT[command.type as "send"] });
+      else expect(decision).toEqual({ outcome: "event", event: EVENT[verb as "send"] });
+    },
+  );
+
+  it.each(cells.filter(({ verb }) => verb === "callAll"))(
+    "[AU1] $kind room, $relation: a message or an edit that calls everybody: $code",
+    ({ kind, relation, code }) => {
+      const own = { ...MESSAGE, origin: { ...MESSAGE.origin, by: ANN } };
+      for (const verb of ["send", "edit"] as const) {
+        const command = { ...COMMAND[verb], everyone: true } as Command;
+        const decision = decide(roomWith(kind, relation), command, ANN, {
+          ...SUBJECT,
+          message: own,
+        });
+        const event = { ...EVENT[verb], everyone: true };
+        const expected =
+          code === null ? { outcome: "event", event } : { outcome: "rejected", code };
+        expect(decision).toEqual(expected);
+      }
+    },
+  );
+
+  it.each(cells.filter(({ verb }) => verb === "edit" || verb === "react"))(
+    "[AU2] $kind room, $relation, $verb: of a message that is not there nothing is told to outsiders",
+    ({ kind, relation, verb }) => {
+      const decision = decide(roomWith(kind, relation), COMMAND[verb as Commanded], ANN);
+      const isIn = relation === "owner" || relation === "member";
+      const code = isIn ? "noSuchMessage" : "forbidden";
+      expect(decision).toEqual({ outcome: "rejected", code });
     },
   );
 
