@@ -1,4 +1,5 @@
 /** How a conversation reads on a terminal. Pure: text in, text out. */
+import type { ListedRoom } from "../client/index.ts";
 import type { ChatEvent, Entry } from "../protocol/frames.ts";
 
 /** Colours of nicks that can be read on light and dark ground. */
@@ -29,6 +30,14 @@ export function clean(text: string): string {
 /** The same for what has to stay on one line: names, ids, reasons. */
 export function cleanLine(text: string): string {
   return clean(text).replaceAll("\n", "\u240a");
+}
+
+/** One line of the list of rooms. */
+export function listedText({ room, name, role, unread, mentions }: ListedRoom): string {
+  const title = name === room ? cleanLine(room) : `${cleanLine(room)} (${cleanLine(name)})`;
+  if (role === "invited") return `${title}: you are invited`;
+  const called = mentions > 0 ? `, ${mentions} of them to you` : "";
+  return unread === 0 ? title : `${title}: ${unread} unread${called}`;
 }
 
 export interface TextOptions {

@@ -11,7 +11,7 @@ import {
 import { ROOM_ID } from "../protocol/ids.ts";
 import { CHAT_HELP, parseInput, type ChatInput } from "./chat-input.ts";
 import { openScreen, type Screen } from "./chat-screen.ts";
-import { ChatText, cleanLine } from "./chat-text.ts";
+import { ChatText, cleanLine, listedText } from "./chat-text.ts";
 
 /** Messages read from a pipe wait once so many are on their way. */
 const UNSETTLED_MAX = 500;
@@ -158,9 +158,9 @@ class ChatSession {
         return this.#enter((await this.#client.direct(input.user)).id, `@${input.user}`);
       case "rooms": {
         const rooms = await this.#client.rooms();
-        return this.#note(
-          rooms.length > 0 ? `you are in ${rooms.join(", ")}` : "you are in no room",
-        );
+        if (rooms.length === 0) return this.#note("you are in no room");
+        for (const room of rooms) this.#note(listedText(room));
+        return;
       }
       case "invite": {
         await this.#current().invite(input.user);

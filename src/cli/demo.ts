@@ -54,7 +54,7 @@ export async function seedDemo(options: DemoOptions): Promise<readonly string[]>
 
 async function seed(clientOf: (user: string) => Promise<ChatClient>): Promise<readonly string[]> {
   const founder = await clientOf(FOUNDER);
-  const there = new Set<string>(await founder.rooms());
+  const there = new Set<string>((await founder.rooms()).map((listed) => listed.room));
   const missing = ROOMS.filter(({ room }) => !there.has(room));
   if (missing.length === 0) return [];
   await founder.connect();

@@ -14,7 +14,7 @@ import { ClientError, mayIgnore } from "./client-error.ts";
 import { Connection, type ConnectionState } from "./connection.ts";
 import { Device, memoryDevice, type DeviceStore } from "./device.ts";
 import { Emitter } from "./emitter.ts";
-import { Http, type Fetch } from "./http.ts";
+import { Http, type Fetch, type ListedRoom } from "./http.ts";
 import { Outbox, type CommandDraft, type Outcome, type OutboxItem } from "./outbox.ts";
 import { Room } from "./room.ts";
 import type { SocketConstructor } from "./socket.ts";
@@ -186,8 +186,11 @@ export class ChatClient {
     return this.room(outcome.room);
   }
 
-  /** The rooms that this user is a member of. */
-  rooms(): Promise<RoomId[]> {
+  /**
+   * The rooms that this user is in or invited to, the one with the newest message first. A change
+   * of membership shows within moments; what is told of each room holds now.
+   */
+  rooms(): Promise<readonly ListedRoom[]> {
     return this.#http.rooms();
   }
 

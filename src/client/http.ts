@@ -12,6 +12,7 @@ import {
   choice,
   flag,
   list,
+  nullable,
   struct,
   text,
   uint,
@@ -55,6 +56,25 @@ export interface RoomInfo {
   }[];
 }
 
+/** A room of one's own list. */
+export interface ListedRoom {
+  readonly room: RoomId;
+  readonly kind: RoomKind;
+  readonly name: string;
+  /** `invited` is not in it yet. */
+  readonly role: string;
+  readonly epoch: Epoch;
+  /** Seq of the newest entry. */
+  readonly head: Seq;
+  /** Up to here this user has read. */
+  readonly through: Seq;
+  /** Messages after it by others, counted up to LIMITS.unreadCounted, and those that call this user. */
+  readonly unread: number;
+  readonly mentions: number;
+  /** The newest message. */
+  readonly last: Entry | null;
+}
+
 const room = text<RoomId>({ bytes: 80, pattern: ROOM_ID });
 const user = text<UserId>({ bytes: 256, pattern: USER_ID });
 const HISTORY = {
@@ -72,7 +92,23 @@ const ROOM = {
   epoch: uint<Epoch>(),
   members: list(struct({ user, role: text({ bytes: 64 }), since: uint<Seq>() }), ITEMS_MAX),
 } satisfies Fields;
-const ROOMS = { rooms: list(struct({ room }), ITEMS_MAX) } satisfies Fields;
+const ROOMS = {
+  rooms: list(
+    struct({
+      room,
+      kind: choice(ROOM_KINDS),
+      name: text({ bytes: 1_024 }),
+      role: text({ bytes: 64 }),
+      epoch: uint<Epoch>(),
+      head: uint<Seq>(),
+      through: uint<Seq>(),
+      unread: uint(),
+      mentions: uint(),
+      last: nullable(ENTRY),
+    }),
+    ITEMS_MAX,
+  ),
+} satisfies Fields;
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -106,9 +142,8 @@ export class Http {
     return this.#get(`/v1/rooms/${encodeURIComponent(room)}`, ROOM);
   }
 
-  async rooms(): Promise<RoomId[]> {
-    const { rooms } = await this.#get("/v1/rooms", ROOMS);
-    return rooms.map(({ room }) => room);
+  async rooms(): Promise<readonly ListedRoom[]> {
+    return (await this.#get("/v1/rooms", ROOMS)).rooms;
   }
 
   async #get<F extends Fields>(path: string, fields: F): Promise<ValuesOf<F>> {

@@ -4,7 +4,7 @@ export { ClientError, describeError, type ClientErrorCode } from "./client-error
 export type { ConnectionState, Drop } from "./connection.ts";
 export { memoryDevice, storedDevice, type DeviceStore, type StringStorage } from "./device.ts";
 export type { Clock } from "./agenda.ts";
-export type { HistoryPage, HistoryQuery, RoomInfo } from "./http.ts";
+export type { HistoryPage, HistoryQuery, ListedRoom, RoomInfo } from "./http.ts";
 export type { Outcome } from "./outbox.ts";
 export type { PendingMessage, PendingState, Room } from "./room.ts";
 export type { SocketConstructor, SocketLike } from "./socket.ts";

@@ -18,6 +18,7 @@ import { createHttp, type Health } from "./http.ts";
 import { openLinks, type Links } from "./links.ts";
 import { Pump } from "./pump.ts";
 import { MessageReader } from "./message-reader.ts";
+import { RoomList } from "./room-list.ts";
 import { RoomReader } from "./room-reader.ts";
 import { RoomTails } from "./room-tails.ts";
 import { loadSocketServer, type Transport } from "./sockets/server.ts";
@@ -79,7 +80,10 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     const pump = createPump({ options, context: shared, keys, links, lifecycle });
     const health = () => reportHealth(redis, { edge, ack, adapter, pump, hub, tails });
     const messages = new MessageReader(reader, keys);
-    const http = createHttp({ authenticator, reader, messages, allowedOrigins, health, log });
+    const rooms = new RoomList(redis, keys);
+    const http = createHttp({
+      ...{ authenticator, reader, messages, rooms, allowedOrigins, health, log },
+    });
     const handle = async (request: Request): Promise<Response> => http.fetch(request);
     const server = createFront(create, shared, handle, allowedOrigins);
     await pump.start();

@@ -13,6 +13,7 @@ import type { Authenticator, Identity } from "./auth.ts";
 import { failed, isRefused, readCount, type App } from "./http-answers.ts";
 import { messageRoutes } from "./http-messages.ts";
 import type { MessageReader } from "./message-reader.ts";
+import type { ListedRoom, RoomList } from "./room-list.ts";
 import type { RoomReader } from "./room-reader.ts";
 
 const PAGE_DEFAULT = 50;
@@ -26,6 +27,7 @@ export interface HttpOptions {
   readonly authenticator: Authenticator;
   readonly reader: RoomReader;
   readonly messages: MessageReader;
+  readonly rooms: RoomList;
   readonly allowedOrigins: readonly string[];
   /** What `/health` reports; `ok` false gives 503. */
   readonly health: () => Promise<Health>;
@@ -58,8 +60,8 @@ export function createHttp(options: HttpOptions): App {
   });
   app.post("/v1/tickets", async (c) => c.json(await authenticator.issueTicket(c.get("identity"))));
   app.get("/v1/rooms", async (c) => {
-    const rooms = await reader.roomsOf(c.get("identity").user);
-    return c.json({ rooms });
+    const rooms = await options.rooms.of(c.get("identity").user);
+    return c.json({ rooms: rooms.map(writeListed) });
   });
   app.get("/v1/rooms/:room", async (c) => {
     const room = c.req.param("room");
@@ -72,6 +74,10 @@ export function createHttp(options: HttpOptions): App {
   app.get("/v1/rooms/:room/messages", (c) => history(c, reader, c.get("identity")));
   messageRoutes(app, options.messages);
   return app;
+}
+
+function writeListed({ last, ...listed }: ListedRoom): object {
+  return { ...listed, last: last === null ? null : ENTRY.write(last, "named") };
 }
 
 async function history(c: Context, reader: RoomReader, { user }: Identity): Promise<Response> {

@@ -151,14 +151,6 @@ export class RoomReader {
     };
   }
 
-  /** The rooms that a user is in or invited to, in no particular order; it follows their changes shortly. */
-  async roomsOf(user: UserId): Promise<{ room: RoomId; role: Role }[]> {
-    const list = readHash(await this.command(["HGETALL", this.#keys.list(user)]));
-    return [...list].map(([room, value]) => {
-      return { room: room as RoomId, role: value.slice(value.indexOf(":") + 1) as Role };
-    });
-  }
-
   /** Of somebody in a room, or invited to it. */
   async role(user: UserId, room: RoomId): Promise<Role | null> {
     const key = this.#keys.members(this.#keys.partitionOf(room), room);

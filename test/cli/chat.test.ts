@@ -110,7 +110,9 @@ describe("in line mode", () => {
   it("[CL18] answers wrong input, refusals and commands in plain words", async () => {
     tiny = await TinyChat.start("ann", (request, response) => {
       response.setHeader("content-type", "application/json");
-      response.end(request.url === "/v1/rooms" ? '{"rooms":[{"room":"general"}]}' : "{}");
+      const about = { kind: "public", role: "member", epoch: 1, head: 9, through: 4, last: null };
+      const listed = { room: "general", name: "Talk", unread: 5, mentions: 2, ...about };
+      response.end(request.url === "/v1/rooms" ? JSON.stringify({ rooms: [listed] }) : "{}");
     });
     const session = open();
     for (const line of ["/nonsense", "/invite", "/rooms", "/help", "/dm bob", "/leave", "lost"]) {
@@ -121,7 +123,7 @@ describe("in line mode", () => {
     );
     expect(session.text()).toContain("-- there is no /nonsense; /help shows what there is");
     expect(session.text()).toContain("-- /invite needs a user");
-    expect(session.text()).toContain("-- you are in general");
+    expect(session.text()).toContain("-- general (Talk): 5 unread, 2 of them to you");
     expect(session.text()).toContain("/join ROOM");
     expect(session.text()).toContain("-- you have left dm.x");
     session.type("/join no such name");

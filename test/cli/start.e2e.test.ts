@@ -145,7 +145,8 @@ describe("millrace start", () => {
     const address = await first.address();
     expect((await fetch(new URL("/health", address))).status).toBe(200);
     const ann = await clientOf("ann", address);
-    expect((await ann.rooms()).sort()).toEqual(["general", "random"]);
+    const rooms = await ann.rooms();
+    expect(rooms.map(({ room }) => room).sort()).toEqual(["general", "random"]);
     const before = await outcome(["status"]);
     expect(before.text).toMatch(/commands, lag 0, dead letters 0/);
     ann.close();
