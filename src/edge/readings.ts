@@ -1,0 +1,99 @@
+/**
+ * How far the people on this edge say they have read, on its way into the log. Of
+ * one person and room only the furthest position is kept, and what has gathered for
+ * some time goes out as one fact a room: reading along in a busy room costs a
+ * fraction of a command.
+ *
+ * A position that could not be appended is said again; what an edge loses, the
+ * client says again, because it has not heard it back.
+ */
+import type { Ingest } from "../ingest/ingest.ts";
+import { parseCursor, type Cursor } from "../protocol/cursor.ts";
+import type { RoomId, UserId } from "../protocol/ids.ts";
+import { FACT_USERS_MAX, FACTS_PER_ENTRY_MAX, type FactOf } from "../streams/command-log.ts";
+import type { Keys } from "../streams/keys.ts";
+import type { PartitionId } from "../streams/partitions.ts";
+
+/** For how long positions gather. */
+export const GATHER_MS = 200;
+/** Positions that wait on this edge; past it new ones are not taken. */
+export const WAITING_MAX = 20_000;
+
+type Marks = Map<UserId, Cursor>;
+
+export class Readings {
+  readonly #ingest: Pick<Ingest, "submitFacts">;
+  readonly #keys: Keys;
+  readonly #waiting = new Map<RoomId, Marks>();
+  #count = 0;
+  #timer: NodeJS.Timeout | null = null;
+  readonly tally = { taken: 0, replaced: 0, appended: 0, refused: 0 };
+
+  constructor(ingest: Pick<Ingest, "submitFacts">, keys: Keys) {
+    this.#ingest = ingest;
+    this.#keys = keys;
+  }
+
+  stop(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** False for a cursor that no server made, and when too many positions wait. */
+  take(user: UserId, room: RoomId, through: Cursor): boolean {
+    const seq = parseCursor(through)?.seq;
+    if (seq === undefined) return false;
+    const marks = this.#waiting.get(room) ?? new Map<UserId, Cursor>();
+    const before = marks.get(user);
+    if (before === undefined) {
+      if (this.#count >= WAITING_MAX) {
+        this.tally.refused++;
+        return false;
+      }
+      this.#count++;
+      this.tally.taken++;
+      this.#waiting.set(room, marks);
+    } else {
+      this.tally.replaced++;
+      if ((parseCursor(before)?.seq ?? 0) >= seq) return true;
+    }
+    marks.set(user, through);
+    this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+    return true;
+  }
+
+  #flush(): void {
+    this.#timer = null;
+    const byPartition = new Map<PartitionId, FactOf<"reading">[]>();
+    for (const [room, marks] of this.#waiting) {
+      const partition = this.#keys.partitionOf(room);
+      const facts = byPartition.get(partition) ?? [];
+      byPartition.set(partition, facts);
+      const all = [...marks].map(([user, through]) => ({ user, through }));
+      for (let at = 0; at < all.length; at += FACT_USERS_MAX) {
+        facts.push({ type: "reading", room, marks: all.slice(at, at + FACT_USERS_MAX) });
+      }
+    }
+    this.#waiting.clear();
+    this.#count = 0;
+    for (const [partition, facts] of byPartition) {
+      for (let at = 0; at < facts.length; at += FACTS_PER_ENTRY_MAX) {
+        this.#submit(partition, facts.slice(at, at + FACTS_PER_ENTRY_MAX));
+      }
+    }
+  }
+
+  #submit(partition: PartitionId, facts: readonly FactOf<"reading">[]): void {
+    // Said twice they do no harm, so what is in doubt is said again too.
+    const again = (): void => {
+      for (const { room, marks } of facts) {
+        for (const { user, through } of marks) this.take(user, room, through);
+      }
+    };
+    this.#ingest.submitFacts(partition, facts, {
+      appended: () => (this.tally.appended += facts.length),
+      refused: again,
+      doubtful: again,
+    });
+  }
+}

@@ -1,0 +1,91 @@
+/** Positions on their way into the log. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { GATHER_MS, Readings, WAITING_MAX } from "../../src/edge/readings.ts";
+import type { FactSender } from "../../src/ingest/ingest.ts";
+import { formatCursor, type Cursor } from "../../src/protocol/cursor.ts";
+import type { Epoch, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
+import { FACT_USERS_MAX, type Fact } from "../../src/streams/command-log.ts";
+import { Keys } from "../../src/streams/keys.ts";
+
+const at = (seq: number): Cursor => formatCursor(1 as Epoch, seq as Seq, 1_000 + seq, 0);
+const ann = "ann" as UserId;
+const room = "den" as RoomId;
+
+/** Takes facts and lets the test say what becomes of them. */
+class Lanes {
+  readonly calls: { facts: readonly Fact[]; sender: FactSender }[] = [];
+
+  submitFacts(_partition: number, facts: readonly Fact[], sender: FactSender): void {
+    this.calls.push({ facts, sender });
+  }
+}
+
+let lanes: Lanes;
+let readings: Readings;
+beforeEach(() => {
+  vi.useFakeTimers();
+  lanes = new Lanes();
+  readings = new Readings(lanes, new Keys(1));
+});
+afterEach(() => {
+  readings.stop();
+  vi.useRealTimers();
+});
+
+describe("positions of readers", () => {
+  it("[UN4] leave together, only the furthest of each person and room", () => {
+    for (const seq of [3, 9, 5]) expect(readings.take(ann, room, at(seq))).toBe(true);
+    readings.take("ben" as UserId, room, at(4));
+    readings.take(ann, "attic" as RoomId, at(2));
+    expect(lanes.calls).toEqual([]);
+    vi.advanceTimersByTime(GATHER_MS);
+    expect(lanes.calls.map(({ facts }) => facts)).toEqual([
+      [
+        {
+          type: "reading",
+          room,
+          marks: [
+            { user: ann, through: at(9) },
+            { user: "ben", through: at(4) },
+          ],
+        },
+        { type: "reading", room: "attic", marks: [{ user: ann, through: at(2) }] },
+      ],
+    ]);
+    vi.advanceTimersByTime(10 * GATHER_MS);
+    expect(lanes.calls).toHaveLength(1);
+  });
+
+  it("[UN4] are said again when they did not get into the log, or nobody knows", () => {
+    readings.take(ann, room, at(3));
+    vi.advanceTimersByTime(GATHER_MS);
+    lanes.calls[0]?.sender.doubtful();
+    readings.take(ann, room, at(2));
+    vi.advanceTimersByTime(GATHER_MS);
+    expect(lanes.calls[1]?.facts).toEqual(lanes.calls[0]?.facts);
+    lanes.calls[1]?.sender.refused();
+    vi.advanceTimersByTime(GATHER_MS);
+    lanes.calls[2]?.sender.appended();
+    vi.advanceTimersByTime(GATHER_MS);
+    expect(lanes.calls).toHaveLength(3);
+  });
+
+  it("[UN4] wait within bounds, and go in facts within bounds", () => {
+    for (let i = 0; i < WAITING_MAX; i++) {
+      expect(readings.take(`user ${i}` as UserId, room, at(1))).toBe(true);
+    }
+    expect(readings.take("late" as UserId, room, at(1))).toBe(false);
+    expect(readings.take("user 7" as UserId, room, at(2))).toBe(true);
+    vi.advanceTimersByTime(GATHER_MS);
+    const sizes = lanes.calls.flatMap(({ facts }) =>
+      facts.map((fact) => (fact.type === "reading" ? fact.marks.length : 0)),
+    );
+    expect(Math.max(...sizes)).toBe(FACT_USERS_MAX);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(WAITING_MAX);
+    expect(readings.take("late" as UserId, room, at(1))).toBe(true);
+  });
+
+  it("[UN4] that no server gave out are not taken", () => {
+    expect(readings.take(ann, room, "nonsense" as Cursor)).toBe(false);
+  });
+});
