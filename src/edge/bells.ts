@@ -24,6 +24,8 @@ export class Bells {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #byKey = new Map<string, Heard>();
+  /** Called for every bell, in the order of its partition. */
+  onBell: (bell: Bell) => void = () => {};
   /** Called when bells of a partition were missed: everything there is to be looked at. */
   readonly #onLoss: (partition: PartitionId) => void;
 
@@ -87,6 +89,7 @@ export class Bells {
         const missed =
           bell.from !== heard.appliedTo && comparePositions(bell.from, heard.appliedTo) > 0;
         heard.appliedTo = bell.to;
+        this.onBell(bell);
         yield bell;
         if (missed) this.#onLoss(heard.partition);
       }

@@ -4,6 +4,7 @@ import type { Log } from "../ops/log.ts";
 import type { AckLevel } from "../protocol/frames.ts";
 import type { Authenticator } from "./auth.ts";
 import type { EdgeTally } from "./edge-tally.ts";
+import type { People } from "./people.ts";
 import type { RoomReader } from "./room-reader.ts";
 import type { RoomTails } from "./room-tails.ts";
 import type { SessionHub } from "./session-hub.ts";
@@ -18,6 +19,7 @@ export interface EdgeContext {
   readonly reader: RoomReader;
   readonly tails: RoomTails;
   readonly hub: SessionHub;
+  readonly people: People;
   readonly tally: EdgeTally;
   readonly log: Log;
 }

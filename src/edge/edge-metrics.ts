@@ -9,6 +9,7 @@ import type { Keys } from "../streams/keys.ts";
 import { reportPartitions } from "../streams/partition-report.ts";
 import type { EdgeTally } from "./edge-tally.ts";
 import type { Links } from "./links.ts";
+import type { People } from "./people.ts";
 import type { Pump } from "./pump.ts";
 import type { RoomTails } from "./room-tails.ts";
 import type { SessionHub } from "./session-hub.ts";
@@ -18,6 +19,7 @@ export interface EdgeParts {
   readonly tally: EdgeTally;
   readonly hub: SessionHub;
   readonly tails: RoomTails;
+  readonly people: People;
   readonly ingest: Ingest;
   readonly pump: Pump;
   readonly links: Links;
@@ -33,6 +35,7 @@ export function edgeMetrics(parts: EdgeParts): Metrics {
   metrics.add((to) => publishSessions(to, parts));
   metrics.add((to) => publishCommands(to, parts));
   metrics.add((to) => publishRooms(to, parts));
+  metrics.add((to) => publishPeople(to, parts));
   metrics.add((to) => publishLinks(to, links));
   metrics.add((to) => publishPartitions(to, links.redis, keys));
   metrics.add((to) => publishStore(to, links.redis));
@@ -80,10 +83,20 @@ function publishRooms(to: Publisher, { tally, tails, pump }: EdgeParts): void {
   to.set("millrace_pace_messages_per_second", pump.pace.perSecond);
 }
 
-function publishLinks(to: Publisher, { redis, hot, blocking }: Links): void {
+function publishPeople(to: Publisher, { tally, people }: EdgeParts): void {
+  to.set("millrace_edge_attending", people.views.size);
+  to.set("millrace_edge_people", people.presence.size);
+  publishCounts(to, "millrace_edge_incarnations_total", "why", people.presence.raised());
+  publishCounts(to, "millrace_edge_presence_frames_total", "kind", tally.presenceFrames);
+  to.set("millrace_edge_presence_reads_total", tally.presenceReads);
+  publishCounts(to, "millrace_edge_typing_total", "fate", tally.typing);
+}
+
+function publishLinks(to: Publisher, { redis, hot, blocking, typing }: Links): void {
   tallyOf(redis).publish(to, "reads");
   tallyOf(hot).publish(to, "hot");
   blocking.tally.publish(to, "blocking");
+  typing.tally.publish(to, "typing");
 }
 
 async function publishPartitions(to: Publisher, redis: Redis, keys: Keys): Promise<void> {

@@ -36,6 +36,9 @@ export class EdgeTally {
   roomReads = 0;
   roomsBroken = 0;
   bellsMissed = 0;
+  readonly presenceFrames = countsOf(["whole", "changes"]);
+  presenceReads = 0;
+  readonly typing = countsOf(["published", "heard", "dropped", "unreadable"]);
   /** Rounds of the pump. */
   ticks = 0;
   /** Handlers that threw. */

@@ -7,6 +7,7 @@ import type { Metrics } from "../ops/metrics.ts";
 import type { AckLevel } from "../protocol/frames.ts";
 import type { Redis } from "../redis/connect.ts";
 import { Keys } from "../streams/keys.ts";
+import type { PartitionId } from "../streams/partitions.ts";
 import { Authenticator, type AuthConfig } from "./auth.ts";
 import { Bells } from "./bells.ts";
 import type { EdgeContext } from "./context.ts";
@@ -16,6 +17,8 @@ import { publishEntries } from "./fanout.ts";
 import { createFront } from "./front.ts";
 import { createHttp, type Health } from "./http.ts";
 import { openLinks, type Links } from "./links.ts";
+import { People } from "./people.ts";
+import type { PresenceTimes } from "./presence-partition.ts";
 import { Pump } from "./pump.ts";
 import { MessageReader } from "./message-reader.ts";
 import { RoomList } from "./room-list.ts";
@@ -41,6 +44,7 @@ export interface EdgeOptions {
   readonly directRoomsMax: number;
   /** Commands of one partition that may wait for their projector. */
   readonly backlogMax: number;
+  readonly presenceTimes?: PresenceTimes;
   readonly log: Log;
 }
 export interface RunningEdge {
@@ -71,12 +75,26 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     const tally = new EdgeTally();
     const tails = new RoomTails(keys, {
       publish: (tail, payloads) => hub.published(publishEntries(server, tail, payloads, tally)),
-      left: (room, user) => hub.left(room, user),
+      left(room, user) {
+        hub.left(room, user);
+        people.left(room, user);
+      },
     });
     hub.onRound = () => tails.round++;
     const ingest = new Ingest(keys, edge, options.backlogMax);
     const reader = new RoomReader(redis, keys);
-    const shared = { edge, ack, beatMs, authenticator, ingest, reader, tails, hub, tally, log };
+    const people: People = new People({
+      edge,
+      keys,
+      links,
+      ingest,
+      publish: (topic, data) => server.publish(topic, data),
+      tally,
+      times: options.presenceTimes,
+      log,
+    });
+    const live = { tails, hub, people };
+    const shared = { edge, ack, beatMs, authenticator, ingest, reader, ...live, tally, log };
     const pump = createPump({ options, context: shared, keys, links, lifecycle });
     const health = () => reportHealth(redis, { edge, ack, adapter, pump, hub, tails });
     const messages = new MessageReader(reader, keys);
@@ -91,7 +109,7 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     const port = await server.listen(options.host, options.port);
     const address = `http://${options.host}:${port}`;
     log.info({ edge, address, adapter, ack }, "edge is listening");
-    const stop = (): Promise<void> => drain({ server, hub, lifecycle, links });
+    const stop = (): Promise<void> => drain({ server, hub, people, lifecycle, links });
     const metrics = edgeMetrics({ ...shared, pump, links, keys, adapter });
     return { address, adapter, incarnation: edge, metrics, stop };
   } catch (error) {
@@ -128,8 +146,9 @@ function createPump(parts: {
 }): Pump {
   const { options, context, keys, links, lifecycle } = parts;
   const { redis, hot, blocking } = links;
-  const { edge, tails, hub, tally, ingest, reader, log } = context;
-  const onOutcomesLost = (partition: number | null): void => {
+  const { edge, tails, hub, people, tally, ingest, reader, log } = context;
+  const onOutcomesLost = (partition: PartitionId | null): void => {
+    people.views.missed(partition);
     for (const session of hub.all()) {
       session.outcomesLost((room) => partition === null || keys.partitionOf(room) === partition);
     }
@@ -139,6 +158,7 @@ function createPump(parts: {
     for (const tail of tails.all()) if (tail.partition === partition) tails.markDirty(tail);
     onOutcomesLost(partition);
   });
+  bells.onBell = (bell) => people.views.hear(bell);
   const onOutcome = (outcome: Parameters<SessionHub["outcome"]>[0]): void => {
     if (outcome.edge === edge) hub.outcome(outcome);
   };
@@ -169,14 +189,16 @@ function createPump(parts: {
 async function drain(parts: {
   server: SocketServer;
   hub: SessionHub;
+  people: People;
   lifecycle: Lifecycle;
   links: Links;
 }): Promise<void> {
-  const { server, hub, lifecycle, links } = parts;
+  const { server, hub, people, lifecycle, links } = parts;
   server.stopListening();
   for (const session of hub.all()) session.close("draining");
   if (hub.size > 0) await lifecycle.sleep(DRAIN_MS);
   hub.stop();
+  people.stop();
   const stopping = lifecycle.stop();
   links.blocking.close();
   await stopping;

@@ -4,6 +4,7 @@ import type { AckLevel } from "../protocol/frames.ts";
 import { connectForCommands, type Redis } from "../redis/connect.ts";
 import { checkRedis } from "../redis/requirements.ts";
 import { BlockingReader } from "../redis/streams-reader.ts";
+import { Subscriber } from "../redis/subscriber.ts";
 import { openDeployment } from "../streams/deployment.ts";
 import type { Keys } from "../streams/keys.ts";
 
@@ -13,6 +14,8 @@ export interface Links {
   /** Appends and paced reads: nothing else may delay them. */
   readonly hot: Redis;
   readonly blocking: BlockingReader;
+  /** Signs of typing, of all edges. */
+  readonly typing: Subscriber;
   close(): void;
 }
 
@@ -37,7 +40,12 @@ export async function openLinks(options: {
     opened.push(hot);
     const blocking = await BlockingReader.connect({ url, name: `edge read ${edge}`, log });
     opened.push({ disconnect: () => blocking.close() });
-    return { redis, hot, blocking, close };
+    const typing = await Subscriber.connect(
+      { url, name: `edge typing ${edge}`, log },
+      keys.typing(),
+    );
+    opened.push({ disconnect: () => typing.close() });
+    return { redis, hot, blocking, typing, close };
   } catch (error) {
     close();
     throw error;

@@ -116,6 +116,16 @@ export class RoomReader {
     return refusedTo({ kind: point.kind, role }) ?? point;
   }
 
+  /** Whether the gate lets the user take part in a room. */
+  async mayAttend(user: UserId, room: RoomId): Promise<boolean> {
+    const key = this.#keys.room(this.#keys.partitionOf(room), room);
+    const [kind, role] = await Promise.all([
+      this.command(["HGET", key, "kind"]),
+      this.role(user, room),
+    ]);
+    return refusal({ kind: readKind(kind), role }, "attend") === null;
+  }
+
   /** The `limit` entries below `before`, or above `after`; the newest with neither. */
   async history(
     user: UserId,

@@ -27,6 +27,7 @@ import { SchemaError, UnreadableError } from "../protocol/schema.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import type { Outcome } from "../streams/bell.ts";
 import type { Sender } from "../ingest/ingest.ts";
+import { Attendance, type Following } from "./attendance.ts";
 import type { Identity } from "./auth.ts";
 import { toCommand } from "./commands.ts";
 import type { EdgeContext } from "./context.ts";
@@ -45,6 +46,7 @@ interface Live {
   readonly identity: Identity;
   readonly device: DeviceId;
   readonly subscriptions: Subscriptions;
+  readonly attendance: Attendance;
 }
 
 interface Pending {
@@ -122,6 +124,7 @@ export class Session implements Connection, Sender {
 
   closed(code: number): void {
     this.#context.tally.closed(code);
+    if (this.#state.name === "live") this.#state.attendance.endAll();
     this.subscriptions?.dropAll();
     this.#context.hub.remove(this);
     this.#become({ name: "closing" });
@@ -210,13 +213,19 @@ export class Session implements Connection, Sender {
       return;
     }
     const { user } = identity;
-    const subscriptions = new Subscriptions({
+    const shared = {
       context: this.#context,
       socket: this.#socket,
       user,
-      send: (frame) => this.send(frame),
-    });
-    this.#become({ name: "live", identity, device, subscriptions });
+      send: (frame: ServerFrame) => this.send(frame),
+    };
+    const following: Following = {
+      follows: (room) => subscriptions.follows(room),
+      knows: (room) => subscriptions.knows(room),
+    };
+    const attendance = new Attendance({ ...shared, following });
+    const subscriptions = new Subscriptions({ ...shared, listener: attendance });
+    this.#become({ name: "live", identity, device, subscriptions, attendance });
     this.#context.hub.identified(this, user);
     const { edge, ack, beatMs } = this.#context;
     this.send({ type: "welcome", version: PROTOCOL_VERSION, edge, user, ack, beatMs });
@@ -234,7 +243,16 @@ export class Session implements Connection, Sender {
         for (const request of frame.rooms) live.subscriptions.resume(request);
         return;
       case "unsubscribe":
-        for (const room of frame.rooms) live.subscriptions.drop(room);
+        for (const room of frame.rooms) live.subscriptions.unsubscribe(room);
+        return;
+      case "attend":
+        for (const room of frame.rooms) live.attendance.attend(room);
+        return;
+      case "read":
+        this.send({ type: "error", code: "unavailable", message: "positions are not taken yet" });
+        return;
+      case "typing":
+        live.attendance.sign(frame.room, frame.on);
         return;
       case "send":
       case "create":
@@ -254,8 +272,9 @@ export class Session implements Connection, Sender {
     }
   }
 
-  #command({ identity, device }: Live, frame: ClientCommand): void {
+  #command({ identity, device, attendance }: Live, frame: ClientCommand): void {
     const { k } = frame;
+    if (frame.type === "send") attendance.typing(frame.room, false);
     if (this.#waitsForOlder(k)) {
       this.#putOff(k, "busy", RETRY_AFTER_MS);
       return;

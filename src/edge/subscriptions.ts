@@ -41,11 +41,22 @@ export interface ResumeRequest {
 /** `catchUp`: nobody asked, the room lagged. */
 type Request = ResumeRequest & { readonly catchUp: boolean };
 
+/** Who is to know which rooms are followed at the moment. */
+export interface FollowListener {
+  /** From here on. */
+  followed(room: RoomId): void;
+  /** Not at the moment, it is to be read first. */
+  paused(room: RoomId): void;
+  /** No more. */
+  ended(room: RoomId): void;
+}
+
 export class Subscriptions {
   readonly #context: EdgeContext;
   readonly #socket: Socket;
   readonly #user: UserId;
   readonly #send: (frame: ServerFrame) => void;
+  readonly #listener: FollowListener;
   readonly #following = new Set<RoomId>();
   /** Reads under way, each with the request that alone may finish it. */
   readonly #reading = new Map<RoomId, Request>();
@@ -59,11 +70,23 @@ export class Subscriptions {
     socket: Socket;
     user: UserId;
     send: (frame: ServerFrame) => void;
+    listener: FollowListener;
   }) {
     this.#context = options.context;
     this.#socket = options.socket;
     this.#user = options.user;
     this.#send = options.send;
+    this.#listener = options.listener;
+  }
+
+  follows(room: RoomId): boolean {
+    return this.#following.has(room);
+  }
+
+  /** Followed, or to be followed as soon as it was read. */
+  knows(room: RoomId): boolean {
+    const reading = this.#reading.has(room) || this.#waiting.has(room);
+    return reading || this.#following.has(room) || this.#lagging.has(room);
   }
 
   /** Whether the entry was sent, as part of a followed room. */
@@ -134,6 +157,7 @@ export class Subscriptions {
 
   /** Tells the client that the room is no longer followed. */
   #end(room: RoomId, code: ErrorCode): void {
+    this.#listener.ended(room);
     this.#send({ type: "unsubscribed", room, code });
   }
 
@@ -150,8 +174,12 @@ export class Subscriptions {
   #refuse({ room, catchUp }: Request): void {
     const nothing = { epoch: 0 as Epoch, head: 0 as Seq, more: false, entries: [] };
     this.#context.tally.resumes.refused++;
-    if (catchUp) this.#end(room, "forbidden");
-    else this.#send({ type: "resumed", room, status: "refused", ...nothing });
+    if (catchUp) {
+      this.#end(room, "forbidden");
+    } else {
+      this.#listener.ended(room);
+      this.#send({ type: "resumed", room, status: "refused", ...nothing });
+    }
   }
 
   /** `from` is where the client stands, unless the page starts it anew. */
@@ -229,6 +257,7 @@ export class Subscriptions {
     this.#following.add(room);
     tail.followers[this.#socket.encoding]++;
     this.#socket.subscribe(topicOf(room, this.#socket.encoding));
+    this.#listener.followed(room);
   }
 
   #closeIfUnused(room: RoomId): void {
@@ -242,10 +271,17 @@ export class Subscriptions {
     this.#waiting.delete(room);
     this.#lagging.delete(room);
     if (!this.#following.delete(room)) return;
+    this.#listener.paused(room);
     const tail = this.#context.tails.get(room) as RoomTail;
     tail.followers[this.#socket.encoding]--;
     this.#socket.unsubscribe(topicOf(room, this.#socket.encoding));
     this.#closeIfUnused(room);
+  }
+
+  /** The client wants no more of it. */
+  unsubscribe(room: RoomId): void {
+    this.drop(room);
+    this.#listener.ended(room);
   }
 
   dropAll(): void {

@@ -226,7 +226,10 @@ export class Ingest {
     for (const { logged, sender } of waiting) {
       sender.deferred(logged.command.k, code, RETRY_AFTER_MS[code]);
     }
-    for (const { sender } of flown) code === "busy" ? sender.refused() : sender.doubtful();
+    for (const { sender } of flown) {
+      if (code === "busy") sender.refused();
+      else sender.doubtful();
+    }
     for (const { sender } of groups) sender.refused();
   }
 

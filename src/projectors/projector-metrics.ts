@@ -3,12 +3,14 @@ import type { Log } from "../ops/log.ts";
 import { Metrics, publishCounts, type Publisher } from "../ops/metrics.ts";
 import { tallyOf, type Redis } from "../redis/connect.ts";
 import type { BlockingReader } from "../redis/streams-reader.ts";
+import type { PresenceSweep } from "./presence/sweep.ts";
 import type { Ownership } from "./runtime/ownership.ts";
 import type { Projector } from "./runtime/projector.ts";
 
 export interface ProjectorParts {
   readonly projector: Projector;
   readonly ownership: Ownership;
+  readonly sweep: PresenceSweep;
   readonly redis: Redis;
   readonly leases: Redis;
   readonly reader: BlockingReader;
@@ -30,8 +32,10 @@ export function projectorMetrics(parts: ProjectorParts): Metrics {
   return metrics;
 }
 
-function publishWork(to: Publisher, { projector }: ProjectorParts): void {
+function publishWork(to: Publisher, { projector, sweep }: ProjectorParts): void {
   const { tally } = projector;
+  publishCounts(to, "millrace_projector_presence_changes_total", "to", tally.presence);
+  to.set("millrace_projector_edges_swept_total", sweep.ended);
   const decided = "millrace_projector_decided_total";
   to.set(decided, tally.applied, { outcome: "applied", code: "" });
   to.set(decided, tally.duplicate, { outcome: "duplicate", code: "" });

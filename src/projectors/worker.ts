@@ -10,6 +10,8 @@ import { checkRedis } from "../redis/requirements.ts";
 import { BlockingReader } from "../redis/streams-reader.ts";
 import { openDeployment } from "../streams/deployment.ts";
 import { Keys } from "../streams/keys.ts";
+import { ListKeeper } from "./lists/list-keeper.ts";
+import { PresenceSweep } from "./presence/sweep.ts";
 import { projectorMetrics } from "./projector-metrics.ts";
 import { Ownership } from "./runtime/ownership.ts";
 import { Projector } from "./runtime/projector.ts";
@@ -86,6 +88,10 @@ async function start(options: ProjectorOptions, links: Links): Promise<RunningPr
   const { epoch } = await openDeployment(redis, keys);
   const leases = await links.commands("leases");
   const reader = await links.reader("projector read");
+  const outboxes = {
+    redis: await links.commands("lists"),
+    reader: await links.reader("lists read"),
+  };
 
   const lifecycle = new Lifecycle(log);
   const times = { ttlMs: options.leaseTtlMs, renewMs: options.leaseRenewMs };
@@ -100,15 +106,26 @@ async function start(options: ProjectorOptions, links: Links): Promise<RunningPr
     while (!lifecycle.stopping) await lifecycle.sleep(await ownership.maintain());
   });
   lifecycle.run("projector", () => projector.run());
+  const sweep = new PresenceSweep(leases, keys, ownership);
+  // A rebuild folds what is in the log and adds nothing to it.
+  if (options.namespace === undefined) {
+    lifecycle.run("presence sweep", async () => {
+      while (!lifecycle.stopping) await lifecycle.sleep(await sweep.look());
+    });
+  }
+  const lists = new ListKeeper({ ...outboxes, keys, consumer: worker, log });
+  lifecycle.run("lists", () => lists.run(lifecycle));
   log.info({ worker, partitions: ownership.held().length }, "projector is running");
 
-  const metrics = projectorMetrics({ projector, ownership, redis, leases, reader, log });
+  const metrics = projectorMetrics({ projector, ownership, sweep, redis, leases, reader, log });
   return {
     worker,
     metrics,
     async stop() {
       const stopping = lifecycle.stop();
-      await reader.interrupt(leases).catch(() => reader.close());
+      await Promise.all(
+        [reader, outboxes.reader].map((one) => one.interrupt(leases).catch(() => one.close())),
+      );
       await stopping;
       await ownership.leave().catch((error: unknown) => {
         log.warn({ err: error }, "leases could not be given back, they run out by themselves");

@@ -59,6 +59,11 @@ export async function connectForBlocking(options: ConnectOptions): Promise<Redis
   return connect(options, { ...base, socketTimeout: SILENCE_MS.blocking });
 }
 
+/** For one channel: it waits for messages in silence, and only its pings have to be answered. */
+export async function connectForSubscription(options: ConnectOptions): Promise<Redis> {
+  return connect(options, { ...base, commandTimeout: COMMAND_TIMEOUT_MS });
+}
+
 const tallies = new WeakMap<Redis, LinkTally>();
 
 /** What a connection of this module has carried. */

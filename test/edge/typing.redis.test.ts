@@ -1,0 +1,107 @@
+/** Who types, from socket to socket over two edges. */
+import { beforeAll, describe, expect, it } from "vitest";
+
+import type { RunningEdge } from "../../src/edge/edge.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
+import { packSigns } from "../../src/streams/typing.ts";
+import { pause } from "../projectors/talkers.ts";
+import { type Engine, engineOfFile } from "./engine.ts";
+import { createRoom, type Peer } from "./peer.ts";
+import { present, QUICK, seesTyping, types, typistsOf } from "./watch.ts";
+
+const open = engineOfFile();
+let engine: Engine;
+let edge: RunningEdge;
+let other: RunningEdge;
+beforeAll(async () => {
+  engine = await open();
+  edge = await engine.edge({ presenceTimes: QUICK });
+  other = await engine.edge({ presenceTimes: QUICK });
+});
+
+async function three(room: string): Promise<[Peer, Peer, Peer]> {
+  const peers = [
+    await engine.peer(edge, `ann-${room}`),
+    await engine.peer(other, `ben-${room}`, { encoding: "json" }),
+    await engine.peer(edge, `cat-${room}`),
+  ] as [Peer, Peer, Peer];
+  await createRoom(peers[0], room, peers.slice(1));
+  for (const peer of peers) await present(peer, room);
+  return peers;
+}
+
+describe("typing", () => {
+  it("[TY1] is shown to the others who attend, over all edges, and never to oneself", async () => {
+    const [ann, ben, cat] = await three("one");
+    types(ann, "one");
+    await seesTyping(ben, "one", "ann-one");
+    await seesTyping(cat, "one", "ann-one");
+    types(ben, "one");
+    await seesTyping(ann, "one", "ben-one");
+    await seesTyping(cat, "one", "ann-one", "ben-one");
+    await seesTyping(ben, "one", "ann-one");
+    expect(typistsOf(ann, "one")).toEqual(["ben-one"]);
+    types(ann, "one", false);
+    await seesTyping(cat, "one", "ben-one");
+    const late = await engine.peer(edge, "ann-one", { device: "late" });
+    await present(late, "one");
+    await seesTyping(late, "one", "ben-one");
+  });
+
+  it("[TY2] ends with the socket, with the message, and without a further sign", async () => {
+    const [ann, ben, cat] = await three("two");
+    types(ann, "two");
+    await seesTyping(cat, "two", "ann-two");
+    ann.terminate();
+    await seesTyping(cat, "two");
+    types(ben, "two");
+    await seesTyping(cat, "two", "ben-two");
+    await ben.say("two", "here it is");
+    await seesTyping(cat, "two");
+    // A sign of an edge that dies after it: nobody says that it has ended.
+    const sign = { room: "two", user: "ghost", on: true } as never;
+    await engine.admin.publish(engine.keys.typing(), Buffer.from(packSigns([sign])));
+    await seesTyping(cat, "two", "ghost");
+    const shownAt = performance.now();
+    await seesTyping(cat, "two");
+    expect(performance.now() - shownAt).toBeGreaterThan(LIMITS.typingMs - 1_000);
+  });
+
+  it("[TY3] is taken from those who attend only", async () => {
+    const [ann] = await three("three");
+    const guest = await engine.peer(edge, "guest");
+    for (const room of ["three", "nowhere"]) {
+      const since = guest.frames.length;
+      types(guest, room);
+      expect((await guest.next("error", () => true, since)).code).toBe("forbidden");
+    }
+    expect(typistsOf(ann, "three")).toBe(null);
+  });
+
+  it("[TY4] leaves the edge at most once a second for a user and room", async () => {
+    const [ann, ben] = await three("four");
+    const published = async (): Promise<number> => {
+      const text = await edge.metrics.scrape();
+      return Number(
+        /millrace_edge_typing_total\{[^}]*fate="published"[^}]*\} (\d+)/.exec(text)?.[1],
+      );
+    };
+    const before = await published();
+    for (let i = 0; i < 50; i++) {
+      types(ann, "four", i % 2 === 0);
+      await pause(10);
+    }
+    types(ann, "four");
+    await seesTyping(ben, "four");
+    expect((await published()) - before).toBeLessThanOrEqual(3);
+  });
+
+  it("[TY5] survives what anybody else publishes", async () => {
+    const [ann, ben] = await three("five");
+    for (const junk of ["", "hello", "\x91\x01", "x".repeat(100_000)]) {
+      await engine.admin.publish(engine.keys.typing(), junk);
+    }
+    types(ann, "five");
+    await seesTyping(ben, "five", "ann-five");
+  });
+});
