@@ -97,7 +97,7 @@ export class Scene {
   }
 
   /** What an owner decides about the entries after its checkpoint, from the state as it is in Redis. */
-  async decide(grant: Grant, count = 100): Promise<Batch> {
+  async decide(grant: Grant, count = 100, history = HISTORY): Promise<Batch> {
     const entries = await this.read(grant.checkpoint, count);
     const [first, last] = [entries[0], entries.at(-1)];
     if (!first || !last) throw new Error("nothing to decide");
@@ -110,7 +110,7 @@ export class Scene {
       const { requests, fill } = state.missing(content.flatMap(({ commands }) => commands));
       fill(requests.length > 0 ? await pipeline(this.redis, requests) : []);
     } while (state.messages.incomplete);
-    const batch = new this.#parts.fold.Fold(this.keys, this.partition, state, HISTORY);
+    const batch = new this.#parts.fold.Fold(this.keys, this.partition, state, history);
     for (const { id: entry, edge, commands } of content) {
       commands.forEach((logged, index) => batch.command({ entry, index, edge }, logged, null));
     }
