@@ -63,9 +63,18 @@ export interface TextBounds {
   readonly nfc?: boolean;
 }
 
+/** No text and no list without one: a frame's size is known before it is read. */
+const BOUND_MAX = 65_535;
+
+function checkBound(bound: number, what: string): void {
+  if (Number.isSafeInteger(bound) && bound >= 0 && bound <= BOUND_MAX) return;
+  throw new Error(`a ${what} needs a bound of at most ${BOUND_MAX}, not ${bound}`);
+}
+
 /** Well-formed text; lone surrogates are refused because they do not survive UTF-8. */
 export function text<T extends string = string>(bounds: TextBounds): Field<T> {
   const { bytes, chars, pattern, nfc } = bounds;
+  checkBound(bytes, "text");
   const spec = `text(${bytes},${chars ?? ""},${pattern?.source ?? ""},${nfc ? "nfc" : ""})`;
   return sameInBothForms(spec, (wire, path) => {
     if (typeof wire !== "string") return refuse(path, "text");
@@ -134,6 +143,7 @@ export function optional<T>(of: Field<T>): OptionalField<T> {
 }
 
 export function list<T>(of: Field<T>, max: number, min = 0): Field<readonly T[]> {
+  checkBound(max, "list");
   return {
     spec: `list(${of.spec},${min},${max})`,
     read(wire, form, path) {

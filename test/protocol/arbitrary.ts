@@ -36,15 +36,31 @@ const cursor = fc
 const limit = fc.integer({ min: 1, max: 200 });
 const version = fc.integer({ min: 1, max: 65_535 });
 
-function frame<T extends string, F extends object>(
+function frame<T extends string, F extends object, O extends object = object>(
   type: T,
   fields: { [K in keyof F]: Arbitrary<F[K]> },
-): Arbitrary<{ type: T } & F> {
-  return fc.record(fields).map((values) => ({ type, ...values }) as { type: T } & F);
+  maybe = {} as { [K in keyof O]: Arbitrary<O[K]> },
+): Arbitrary<{ type: T } & F & Partial<O>> {
+  return fc
+    .tuple(fc.record(fields), fc.record(maybe, { requiredKeys: [] }))
+    .map(([values, more]) => ({ type, ...values, ...more }) as { type: T } & F & Partial<O>);
 }
 
+const target = seq;
+const reaction = matching(/^[^\p{Cc}\p{Z}]+$/u, nfc({ minLength: 1, maxLength: 4 })).filter(
+  (value) => Array.from(value).length <= 16,
+);
+const call = {
+  mentions: fc.array(user, { minLength: 1, maxLength: 50 }),
+  everyone: fc.boolean(),
+};
+const reactions = fc.array(
+  fc.record({ reaction, count: k as Arbitrary<number>, users: fc.array(user, { maxLength: 10 }) }),
+  { minLength: 1, maxLength: 20 },
+);
+
 const event: Arbitrary<ChatEvent> = fc.oneof(
-  frame("message.sent", { text }),
+  frame("message.sent", { text }, { replyTo: seq, ...call }),
   frame("room.created", {
     kind: fc.constantFrom(...ROOM_KINDS),
     name,
@@ -54,6 +70,26 @@ const event: Arbitrary<ChatEvent> = fc.oneof(
   frame("member.joined", { user }),
   frame("member.left", { user }),
   frame("member.invited", { user }),
+  frame("message.edited", { target, text: fc.option(text) }, call),
+  frame("message.deleted", { target }, { replyTo: seq }),
+  frame("reaction.added", { target, reaction }),
+  frame("reaction.removed", { target, reaction }),
+  frame("message.pinned", { target }),
+  frame("message.unpinned", { target }),
+  frame(
+    "message.folded",
+    { text: fc.option(text), through: seq },
+    {
+      replyTo: seq,
+      ...call,
+      edits: number,
+      editedAt: number,
+      pinned: fc.boolean(),
+      replies: number,
+      lastReply: seq,
+      reactions,
+    },
+  ),
 );
 
 export const anyEntry: Arbitrary<Entry> = fc.record({
@@ -81,7 +117,10 @@ export const anyClientFrame: Arbitrary<ClientFrame> = fc.oneof(
   }),
   frame("unsubscribe", { rooms: fc.array(room, { minLength: 1, maxLength: 20 }) }),
   fc.constant({ type: "ping" } as const),
-  frame("send", { k, room, text }),
+  frame("attend", { rooms: fc.array(room, { minLength: 1, maxLength: 20 }) }),
+  frame("read", { room, through: cursor }),
+  frame("typing", { room, on: fc.boolean() }),
+  frame("send", { k, room, text }, { replyTo: cursor, ...call }),
   frame("create", {
     k,
     room: fc.option(room),
@@ -93,6 +132,13 @@ export const anyClientFrame: Arbitrary<ClientFrame> = fc.oneof(
   frame("leave", { k, room }),
   frame("invite", { k, room, user }),
   frame("rename", { k, room, name }),
+  frame("edit", { k, room, message: cursor, text }, call),
+  frame("delete", { k, room, message: cursor }),
+  frame("react", { k, room, message: cursor, reaction }),
+  frame("unreact", { k, room, message: cursor, reaction }),
+  frame("pin", { k, room, message: cursor }),
+  frame("unpin", { k, room, message: cursor }),
+  frame("markUnread", { k, room, message: cursor }),
 );
 
 export const anyServerFrame: Arbitrary<ServerFrame> = fc.oneof(
@@ -119,4 +165,19 @@ export const anyServerFrame: Arbitrary<ServerFrame> = fc.oneof(
   }),
   frame("beat", { at: number, heads: fc.array(fc.record({ room, seq }), { maxLength: 20 }) }),
   frame("unsubscribed", { room, code }),
+  frame("presence", {
+    room,
+    whole: fc.boolean(),
+    count: number,
+    online: fc.array(user, { maxLength: 20 }),
+    offline: fc.array(fc.record({ user, lastSeen: number }), { maxLength: 20 }),
+  }),
+  frame("receipts", {
+    room,
+    whole: fc.boolean(),
+    marks: fc.array(fc.record({ user, through: seq }), { maxLength: 20 }),
+  }),
+  frame("typists", { room, users: fc.array(user, { maxLength: 10 }) }),
+  frame("unread", { room, through: seq, unread: number, mentions: number }),
+  frame("roomsChanged", { rooms: fc.array(room, { minLength: 1, maxLength: 20 }) }),
 ) as Arbitrary<ServerFrame>;

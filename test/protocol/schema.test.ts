@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { clientFrame, command, ENTRY, serverFrame } from "../../src/protocol/frames.ts";
 import {
   choice,
   flag,
@@ -106,4 +107,20 @@ it("[PV4] the spec of a field changes with its bounds, order and names", () => {
     struct({ a: uint(), b: list(uint(), 2, 1) }),
   ].map(({ spec }) => spec);
   expect(new Set(specs).size).toBe(specs.length);
+});
+
+it("[PV2] a text or a list without a bound cannot be described, in a frame or anywhere else", () => {
+  for (const bound of [Number.POSITIVE_INFINITY, Number.NaN, 65_536, 1.5, undefined as never]) {
+    expect(() => text({ bytes: bound })).toThrow("needs a bound");
+    expect(() => list(uint(), bound)).toThrow("needs a bound");
+  }
+  expect(() => [text({ bytes: 65_535 }), list(uint(), 65_535)]).not.toThrow();
+});
+
+it("[PV2] every text and every list of the tables is one that was described so", () => {
+  const fields = [clientFrame, serverFrame, command, ENTRY];
+  for (const { spec } of fields) expect(spec.match(/(text|list)\(/g)?.length).toBeGreaterThan(3);
+  // Whatever takes text or lists by itself would have to be written as a field of its own.
+  const kinds = new Set(fields.flatMap(({ spec }) => spec.match(/\b[a-z]+(?=\()/g) ?? []));
+  expect([...kinds].sort()).toEqual(["choice", "list", "text", "uint", "variant"]);
 });
