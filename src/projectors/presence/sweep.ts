@@ -71,13 +71,13 @@ interface Step {
 export class PresenceSweep {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #ownership: Pick<Ownership, "held" | "holds">;
+  readonly #ownership: Pick<Ownership, "held">;
   /** Up to where each partition has to be applied before what Redis tells of it is true again. */
   readonly #saidTo = new WeakMap<OwnedPartition, Position>();
   /** Incarnations whose end was put into the log. */
   ended = 0;
 
-  constructor(redis: Redis, keys: Keys, ownership: Pick<Ownership, "held" | "holds">) {
+  constructor(redis: Redis, keys: Keys, ownership: Pick<Ownership, "held">) {
     this.#redis = redis;
     this.#keys = keys;
     this.#ownership = ownership;
