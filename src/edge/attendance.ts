@@ -57,9 +57,13 @@ export class Attendance {
       this.#rooms.delete(room);
       return;
     }
-    const attendee =
-      this.#rooms.get(room)?.attendee ?? new RoomAttendee(room, this.#user, this.#socket);
+    const attendee = this.#rooms.get(room)?.attendee ?? this.#attendee(room);
     this.#rooms.set(room, { state, attendee });
+  }
+
+  #attendee(room: RoomId): RoomAttendee {
+    const { receipts } = this.#context.people;
+    return new RoomAttendee(room, this.#user, this.#socket, (one) => receipts.attended(room, one));
   }
 
   #stateOf(room: RoomId): State | null {
@@ -160,10 +164,12 @@ class RoomAttendee implements Attendee {
   readonly user: UserId;
   readonly #topic: string;
   readonly #socket: Socket;
+  readonly #onBegin: (attendee: Attendee) => void;
 
-  constructor(room: RoomId, user: UserId, socket: Socket) {
+  constructor(room: RoomId, user: UserId, socket: Socket, onBegin: (attendee: Attendee) => void) {
     this.user = user;
     this.#socket = socket;
+    this.#onBegin = onBegin;
     this.#topic = attendTopicOf(room, socket.encoding);
   }
 
@@ -173,6 +179,8 @@ class RoomAttendee implements Attendee {
   begin(whole: Encoded): void {
     this.#socket.send(whole);
     this.#socket.subscribe(this.#topic);
+    // Read after it hears of changes, so that none is between the two.
+    this.#onBegin(this);
   }
   send(data: Encoded): void {
     this.#socket.send(data);

@@ -92,11 +92,11 @@ function publishPeople(to: Publisher, { tally, people }: EdgeParts): void {
   publishCounts(to, "millrace_edge_typing_total", "fate", tally.typing);
 }
 
-function publishLinks(to: Publisher, { redis, hot, blocking, typing }: Links): void {
+function publishLinks(to: Publisher, { redis, hot, blocking, news }: Links): void {
   tallyOf(redis).publish(to, "reads");
   tallyOf(hot).publish(to, "hot");
   blocking.tally.publish(to, "blocking");
-  typing.tally.publish(to, "typing");
+  news.tally.publish(to, "news");
 }
 
 async function publishPartitions(to: Publisher, redis: Redis, keys: Keys): Promise<void> {

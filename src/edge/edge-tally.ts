@@ -38,6 +38,8 @@ export class EdgeTally {
   bellsMissed = 0;
   readonly presenceFrames = countsOf(["whole", "changes"]);
   presenceReads = 0;
+  /** Frames with positions of others, each receiver counted. */
+  receiptFrames = 0;
   readonly typing = countsOf(["published", "heard", "dropped", "unreadable"]);
   /** Rounds of the pump. */
   ticks = 0;

@@ -83,11 +83,9 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     hub.onRound = () => tails.round++;
     const ingest = new Ingest(keys, edge, options.backlogMax);
     const reader = new RoomReader(redis, keys);
+    const rooms = new RoomList(redis, keys);
     const people: People = new People({
-      edge,
-      keys,
-      links,
-      ingest,
+      ...{ edge, keys, links, ingest, hub, rooms },
       publish: (topic, data) => server.publish(topic, data),
       tally,
       times: options.presenceTimes,
@@ -98,7 +96,6 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     const pump = createPump({ options, context: shared, keys, links, lifecycle });
     const health = () => reportHealth(redis, { edge, ack, adapter, pump, hub, tails });
     const messages = new MessageReader(reader, keys);
-    const rooms = new RoomList(redis, keys);
     const http = createHttp({
       ...{ authenticator, reader, messages, rooms, allowedOrigins, health, log },
     });
@@ -148,7 +145,7 @@ function createPump(parts: {
   const { redis, hot, blocking } = links;
   const { edge, tails, hub, people, tally, ingest, reader, log } = context;
   const onOutcomesLost = (partition: PartitionId | null): void => {
-    people.views.missed(partition);
+    people.missed(partition);
     for (const session of hub.all()) {
       session.outcomesLost((room) => partition === null || keys.partitionOf(room) === partition);
     }
@@ -158,7 +155,7 @@ function createPump(parts: {
     for (const tail of tails.all()) if (tail.partition === partition) tails.markDirty(tail);
     onOutcomesLost(partition);
   });
-  bells.onBell = (bell) => people.views.hear(bell);
+  bells.onBell = (bell) => people.hear(bell);
   const onOutcome = (outcome: Parameters<SessionHub["outcome"]>[0]): void => {
     if (outcome.edge === edge) hub.outcome(outcome);
   };

@@ -14,8 +14,8 @@ export interface Links {
   /** Appends and paced reads: nothing else may delay them. */
   readonly hot: Redis;
   readonly blocking: BlockingReader;
-  /** Signs of typing, of all edges. */
-  readonly typing: Subscriber;
+  /** Signs of typing, of all edges, and whose list of rooms has changed. */
+  readonly news: Subscriber;
   close(): void;
 }
 
@@ -40,12 +40,10 @@ export async function openLinks(options: {
     opened.push(hot);
     const blocking = await BlockingReader.connect({ url, name: `edge read ${edge}`, log });
     opened.push({ disconnect: () => blocking.close() });
-    const typing = await Subscriber.connect(
-      { url, name: `edge typing ${edge}`, log },
-      keys.typing(),
-    );
-    opened.push({ disconnect: () => typing.close() });
-    return { redis, hot, blocking, typing, close };
+    const named = { url, name: `edge news ${edge}`, log };
+    const news = await Subscriber.connect(named, keys.typing(), keys.listNews());
+    opened.push({ disconnect: () => news.close() });
+    return { redis, hot, blocking, news, close };
   } catch (error) {
     close();
     throw error;

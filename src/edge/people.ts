@@ -1,13 +1,20 @@
-/** What an edge has for people in rooms, beside their messages: presence and typing. */
+/** What an edge has for people in rooms, beside their messages: presence, positions, typing, lists. */
 import type { Ingest } from "../ingest/ingest.ts";
 import type { Log } from "../ops/log.ts";
 import type { RoomId, UserId } from "../protocol/ids.ts";
+import type { Bell } from "../streams/bell.ts";
 import type { Keys } from "../streams/keys.ts";
+import type { PartitionId } from "../streams/partitions.ts";
 import type { EdgeTally } from "./edge-tally.ts";
 import type { Links } from "./links.ts";
 import { PRESENCE_TIMES, type PresenceTimes } from "./presence-partition.ts";
 import { PresenceViews } from "./presence-views.ts";
 import { Presence } from "./presence.ts";
+import { Readings } from "./readings.ts";
+import { Receipts, type ReceiptsHost } from "./receipts.ts";
+import type { RoomList } from "./room-list.ts";
+import { RoomNews } from "./room-news.ts";
+import type { SessionHub } from "./session-hub.ts";
 import type { SocketServer } from "./sockets/socket-port.ts";
 import { Typing } from "./typing.ts";
 
@@ -16,6 +23,8 @@ export interface PeopleOptions {
   readonly keys: Keys;
   readonly links: Links;
   readonly ingest: Ingest;
+  readonly hub: SessionHub;
+  readonly rooms: RoomList;
   readonly publish: SocketServer["publish"];
   readonly tally: EdgeTally;
   /** Other than PRESENCE_TIMES. */
@@ -27,9 +36,12 @@ export class People {
   readonly presence: Presence;
   readonly views: PresenceViews;
   readonly typing: Typing;
+  readonly readings: Readings;
+  readonly receipts: Receipts;
+  readonly #roomNews: RoomNews;
 
   constructor(options: PeopleOptions) {
-    const { edge, keys, links, ingest, publish, tally, log } = options;
+    const { edge, keys, links, ingest, hub, rooms, publish, tally, log } = options;
     const { redis } = links;
     const times = options.times ?? PRESENCE_TIMES;
     this.presence = new Presence({ redis, keys, ingest, edge, times, log });
@@ -40,7 +52,34 @@ export class People {
       tally,
       log,
     });
-    links.typing.onMessage = (message) => this.typing.heard(message);
+    this.readings = new Readings(ingest, keys);
+    this.receipts = new Receipts({ rooms, host: this.#receiptsHost(hub), publish, tally, log });
+    this.#roomNews = new RoomNews((user, frame) => hub.tell(user, frame), log);
+    links.news.onMessage = (channel, message) => {
+      if (channel === keys.typing()) this.typing.heard(message);
+      else this.#roomNews.hear(message);
+    };
+  }
+
+  #receiptsHost(hub: SessionHub): ReceiptsHost {
+    return {
+      tell: (user, frame) => hub.tell(user, frame),
+      has: (user) => hub.has(user),
+      audience: (room) => this.views.audience(room),
+      attended: (partition) => this.views.attended(partition),
+    };
+  }
+
+  /** Bells in the order of their partition. */
+  hear(bell: Bell): void {
+    this.views.hear(bell);
+    this.receipts.hear(bell);
+  }
+
+  /** Bells of a partition, or of all, were missed. */
+  missed(partition: PartitionId | null): void {
+    this.views.missed(partition);
+    this.receipts.missed(partition);
   }
 
   /** A membership has ended, and every session of the user was told. */
@@ -53,5 +92,8 @@ export class People {
     this.presence.stop();
     this.views.stop();
     this.typing.stop();
+    this.readings.stop();
+    this.receipts.stop();
+    this.#roomNews.stop();
   }
 }

@@ -105,6 +105,12 @@ export class PresenceViews {
     return this.#rooms.get(room)?.attendees ?? NOBODY;
   }
 
+  /** Rooms of a partition (null: of all) that somebody attends. */
+  attended(partition: PartitionId | null): RoomId[] {
+    const rooms = [...this.#rooms.keys()];
+    return rooms.filter((room) => partition === null || this.#keys.partitionOf(room) === partition);
+  }
+
   attend(room: RoomId, attendee: Attendee): void {
     let open = this.#rooms.get(room);
     if (!open) {

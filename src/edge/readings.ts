@@ -39,27 +39,27 @@ export class Readings {
     this.#timer = null;
   }
 
-  /** False for a cursor that no server made, and when too many positions wait. */
-  take(user: UserId, room: RoomId, through: Cursor): boolean {
+  /** Null when it is taken; `invalid` for a cursor that no server made, `busy` when too many wait. */
+  take(user: UserId, room: RoomId, through: Cursor): "invalid" | "busy" | null {
     const seq = parseCursor(through)?.seq;
-    if (seq === undefined) return false;
+    if (seq === undefined) return "invalid";
     const marks = this.#waiting.get(room) ?? new Map<UserId, Cursor>();
     const before = marks.get(user);
     if (before === undefined) {
       if (this.#count >= WAITING_MAX) {
         this.tally.refused++;
-        return false;
+        return "busy";
       }
       this.#count++;
       this.tally.taken++;
       this.#waiting.set(room, marks);
     } else {
       this.tally.replaced++;
-      if ((parseCursor(before)?.seq ?? 0) >= seq) return true;
+      if ((parseCursor(before)?.seq ?? 0) >= seq) return null;
     }
     marks.set(user, through);
     this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
-    return true;
+    return null;
   }
 
   #flush(): void {

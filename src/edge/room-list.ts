@@ -4,7 +4,12 @@
  * through the gate, in one script a partition.
  */
 import { refusal } from "../domain/gate.ts";
-import { positionField, readDeleted, readStanding } from "../domain/positions-record.ts";
+import {
+  positionField,
+  readDeleted,
+  readPositions,
+  readStanding,
+} from "../domain/positions-record.ts";
 import { EVERYBODY, unread, unreadCalls } from "../domain/positions.ts";
 import { readMember } from "../domain/room-record.ts";
 import type { Role } from "../domain/room.ts";
@@ -72,6 +77,14 @@ export class RoomList {
   async unread(user: UserId, room: RoomId): Promise<Unread | null> {
     const [found] = await this.#standings(user, [room]);
     return found && refusal(found, "read") === null ? found : null;
+  }
+
+  /** How far each member of a room has read. */
+  async marks(room: RoomId): Promise<{ user: UserId; through: Seq }[]> {
+    const key = this.#keys.room(this.#keys.partitionOf(room), room);
+    const [fields] = await pipeline(this.#redis, [["HGETALL", key]]);
+    const { marks } = readPositions(readHash(fields), 0 as Seq);
+    return [...marks].map(([user, { through }]) => ({ user, through }));
   }
 
   async #standings(user: UserId, rooms: readonly RoomId[]): Promise<ListedRoom[]> {

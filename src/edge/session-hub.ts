@@ -3,6 +3,7 @@
  * socket has a timer of its own.
  */
 import { monotonicMs, now } from "../ops/clock.ts";
+import type { ServerFrame } from "../protocol/frames.ts";
 import type { CommandNumber, RoomId, UserId } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Outcome } from "../streams/bell.ts";
@@ -71,6 +72,17 @@ export class SessionHub {
     const sessions = this.#byUser.get(user);
     sessions?.delete(session);
     if (sessions?.size === 0) this.#byUser.delete(user);
+  }
+
+  has(user: UserId): boolean {
+    return this.#byUser.has(user);
+  }
+
+  /** Sends to every device of a user here; false when there is none. */
+  tell(user: UserId, frame: ServerFrame): boolean {
+    const sessions = this.#byUser.get(user);
+    for (const session of sessions ?? []) session.send(frame);
+    return sessions !== undefined;
   }
 
   outcome(outcome: Outcome): void {

@@ -249,7 +249,7 @@ export class Session implements Connection, Sender {
         for (const room of frame.rooms) live.attendance.attend(room);
         return;
       case "read":
-        this.send({ type: "error", code: "unavailable", message: "positions are not taken yet" });
+        this.#read(live, frame);
         return;
       case "typing":
         live.attendance.sign(frame.room, frame.on);
@@ -270,6 +270,16 @@ export class Session implements Connection, Sender {
       case "markUnread":
         this.#command(live, frame);
     }
+  }
+
+  /** Of a followed room only: whoever may follow it may say so. */
+  #read({ identity, subscriptions }: Live, { room, through }: ClientFrameOf<"read">): void {
+    const code = subscriptions.follows(room)
+      ? this.#context.people.readings.take(identity.user, room, through)
+      : "forbidden";
+    if (code === null) return;
+    this.#context.tally.refused[code]++;
+    this.send({ type: "error", code, message: "this position cannot be taken" });
   }
 
   #command({ identity, device, attendance }: Live, frame: ClientCommand): void {

@@ -1,5 +1,5 @@
 /**
- * One pub/sub channel on a connection of its own. What is published while the link
+ * Pub/sub channels on a connection of their own. What is published while the link
  * is down is lost; it is replaced when it falls silent, and subscribes again by itself.
  */
 import type { Log } from "../ops/log.ts";
@@ -12,11 +12,13 @@ const PING_EVERY_MS = 10_000;
 export class Subscriber {
   readonly #redis: Redis;
   readonly #pinging: NodeJS.Timeout;
-  onMessage: (message: Buffer) => void = () => {};
+  onMessage: (channel: string, message: Buffer) => void = () => {};
 
   private constructor(redis: Redis, log: Log) {
     this.#redis = redis;
-    redis.on("messageBuffer", (_channel: Buffer, message: Buffer) => this.onMessage(message));
+    redis.on("messageBuffer", (channel: Buffer, message: Buffer) => {
+      this.onMessage(channel.toString(), message);
+    });
     this.#pinging = setInterval(() => {
       if (redis.status !== "ready") return;
       redis.ping().catch((error: unknown) => {
@@ -29,11 +31,11 @@ export class Subscriber {
   /** Rejects when the server is not there. */
   static async connect(
     options: { url: string; name: string; log: Log },
-    channel: string,
+    ...channels: readonly string[]
   ): Promise<Subscriber> {
     const redis = await connectForSubscription(options);
     try {
-      await redis.subscribe(channel);
+      await redis.subscribe(...channels);
     } catch (error) {
       redis.disconnect();
       throw error;

@@ -116,6 +116,10 @@ export class Keys {
   presence(partition: PartitionId, room: RoomId): string {
     return `${this.#of(partition)}presence:${room}`;
   }
+  /** Channel of whose list of rooms has changed; nothing of it is stored. */
+  listNews(): string {
+    return `${this.#namespace}chat:lists`;
+  }
   /** Channel of who types; nothing of it is stored. */
   typing(): string {
     return `${this.#namespace}chat:typing`;

@@ -34,7 +34,7 @@ afterEach(() => {
 
 describe("positions of readers", () => {
   it("[UN4] leave together, only the furthest of each person and room", () => {
-    for (const seq of [3, 9, 5]) expect(readings.take(ann, room, at(seq))).toBe(true);
+    for (const seq of [3, 9, 5]) expect(readings.take(ann, room, at(seq))).toBeNull();
     readings.take("ben" as UserId, room, at(4));
     readings.take(ann, "attic" as RoomId, at(2));
     expect(lanes.calls).toEqual([]);
@@ -72,20 +72,20 @@ describe("positions of readers", () => {
 
   it("[UN4] wait within bounds, and go in facts within bounds", () => {
     for (let i = 0; i < WAITING_MAX; i++) {
-      expect(readings.take(`user ${i}` as UserId, room, at(1))).toBe(true);
+      expect(readings.take(`user ${i}` as UserId, room, at(1))).toBeNull();
     }
-    expect(readings.take("late" as UserId, room, at(1))).toBe(false);
-    expect(readings.take("user 7" as UserId, room, at(2))).toBe(true);
+    expect(readings.take("late" as UserId, room, at(1))).toBe("busy");
+    expect(readings.take("user 7" as UserId, room, at(2))).toBeNull();
     vi.advanceTimersByTime(GATHER_MS);
     const sizes = lanes.calls.flatMap(({ facts }) =>
       facts.map((fact) => (fact.type === "reading" ? fact.marks.length : 0)),
     );
     expect(Math.max(...sizes)).toBe(FACT_USERS_MAX);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(WAITING_MAX);
-    expect(readings.take("late" as UserId, room, at(1))).toBe(true);
+    expect(readings.take("late" as UserId, room, at(1))).toBeNull();
   });
 
   it("[UN4] that no server gave out are not taken", () => {
-    expect(readings.take(ann, room, "nonsense" as Cursor)).toBe(false);
+    expect(readings.take(ann, room, "nonsense" as Cursor)).toBe("invalid");
   });
 });

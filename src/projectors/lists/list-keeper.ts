@@ -16,6 +16,7 @@ import { array, asInteger, asText, readEntries, type StreamEntry } from "../../r
 import { runScripts, Script } from "../../redis/script.ts";
 import type { BlockingReader } from "../../redis/streams-reader.ts";
 import { LISTS_GROUP, type Keys } from "../../streams/keys.ts";
+import { packListNews } from "../../streams/list-news.ts";
 import { readMembershipChange, type MembershipChange } from "../../streams/outbox.ts";
 
 const READ_COUNT = 200;
@@ -127,8 +128,10 @@ export class ListKeeper {
       if (reply instanceof Error) throw reply;
       this.tally[reply ? "changed" : "known"]++;
     }
+    const changed = changes.filter((_, i) => replies[i] === true);
     const ids = entries.map(({ id }) => id);
     const done: RedisArg[][] = [
+      ...(changed.length > 0 ? [["PUBLISH", this.#keys.listNews(), packListNews(changed)]] : []),
       ["XACK", key, LISTS_GROUP, ...ids],
       ["XDEL", key, ...ids],
     ];

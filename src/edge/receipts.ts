@@ -1,0 +1,175 @@
+/**
+ * How far people have read, told to those whom it concerns: to all devices of the
+ * reader what is unread for them now, and to those who attend the room, some time's
+ * worth together, the position. In a large room the others are not told.
+ *
+ * Positions only rise here, so what comes twice or late does no harm; after missed
+ * bells the rooms that are attended are read again.
+ */
+import type { Log } from "../ops/log.ts";
+import { encodeServerFrame, type Encoded } from "../protocol/codec.ts";
+import type { ServerFrame, ServerFrameOf } from "../protocol/frames.ts";
+import type { RoomId, Seq, UserId } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { Encoding } from "../protocol/version.ts";
+import type { Bell, MovedMark } from "../streams/bell.ts";
+import type { PartitionId } from "../streams/partitions.ts";
+import { bytesOf, type EdgeTally } from "./edge-tally.ts";
+import { attendTopicOf, type Attendee } from "./presence-views.ts";
+import type { RoomList, Unread } from "./room-list.ts";
+import type { SocketServer } from "./sockets/socket-port.ts";
+
+/** Positions of this time are told together. */
+export const TELL_MS = 250;
+/** Counts read at once; further ones wait. */
+const READS_AT_ONCE = 32;
+
+const ENCODINGS = ["binary", "json"] as const satisfies readonly Encoding[];
+
+/** The other parts of the edge that receipts need. */
+export interface ReceiptsHost {
+  /** Sends to every device of a user on this edge; false when there is none. */
+  tell(user: UserId, frame: ServerFrame): boolean;
+  has(user: UserId): boolean;
+  audience(room: RoomId): ReadonlySet<Attendee>;
+  /** Rooms of a partition that are attended here; null: of all. */
+  attended(partition: PartitionId | null): RoomId[];
+}
+
+export class Receipts {
+  readonly #rooms: RoomList;
+  readonly #host: ReceiptsHost;
+  readonly #publish: SocketServer["publish"];
+  readonly #tally: EdgeTally;
+  readonly #log: Log;
+  /** Positions to be told to a room. */
+  readonly #moved = new Map<RoomId, Map<UserId, Seq>>();
+  /** Whose counts are to be read, once for each room; in order. */
+  readonly #wanted = new Map<string, MovedMark>();
+  #reads = 0;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(options: {
+    rooms: RoomList;
+    host: ReceiptsHost;
+    publish: SocketServer["publish"];
+    tally: EdgeTally;
+    log: Log;
+  }) {
+    this.#rooms = options.rooms;
+    this.#host = options.host;
+    this.#publish = options.publish;
+    this.#tally = options.tally;
+    this.#log = options.log;
+  }
+
+  stop(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#wanted.clear();
+  }
+
+  hear({ marks }: Bell): void {
+    for (const mark of marks ?? []) {
+      if (this.#host.has(mark.user)) this.#tellReader(mark);
+      if (mark.shown && this.#host.audience(mark.room).size > 0) this.#note(mark);
+    }
+  }
+
+  /** Bells were missed: nobody is to wait for what they said. */
+  missed(partition: PartitionId | null): void {
+    for (const room of this.#host.attended(partition)) {
+      this.#whole(room).then(
+        (frame) => frame && this.#publishTo(room, frame),
+        (error: unknown) => this.#log.debug({ err: error, room }, "positions could not be read"),
+      );
+    }
+  }
+
+  /** Tells one connection that has come to a room how far the others have read there. */
+  attended(room: RoomId, attendee: Attendee): void {
+    this.#whole(room).then(
+      (frame) => {
+        if (frame && this.#host.audience(room).has(attendee)) {
+          attendee.send(this.#counted(encodeServerFrame(frame, attendee.encoding), 1));
+        }
+      },
+      (error: unknown) => this.#log.debug({ err: error, room }, "positions could not be read"),
+    );
+  }
+
+  async #whole(room: RoomId): Promise<ServerFrameOf<"receipts"> | null> {
+    const marks = await this.#rooms.marks(room);
+    // Of a large room the position of others is nobody's business, or everybody's work.
+    if (marks.length > LIMITS.largeRoom) return null;
+    return { type: "receipts", room, whole: true, marks };
+  }
+
+  #tellReader(mark: MovedMark): void {
+    const { room, user, through, atHead } = mark;
+    if (atHead) {
+      this.#wanted.delete(`${room} ${user}`);
+      this.#unread(mark, { through, unread: 0, mentions: 0 });
+      return;
+    }
+    this.#wanted.set(`${room} ${user}`, mark);
+    this.#readNext();
+  }
+
+  #readNext(): void {
+    for (const [key, mark] of this.#wanted) {
+      if (this.#reads >= READS_AT_ONCE) return;
+      this.#wanted.delete(key);
+      this.#reads++;
+      this.#rooms
+        .unread(mark.user, mark.room)
+        .then(
+          (unread) => unread && this.#unread(mark, unread),
+          (error: unknown) => this.#log.debug({ err: error }, "counts could not be read"),
+        )
+        .finally(() => {
+          this.#reads--;
+          this.#readNext();
+        });
+    }
+  }
+
+  #unread({ room, user }: MovedMark, { through, unread, mentions }: Unread): void {
+    this.#host.tell(user, { type: "unread", room, through, unread, mentions });
+  }
+
+  #note({ room, user, through }: MovedMark): void {
+    const marks = this.#moved.get(room) ?? new Map<UserId, Seq>();
+    this.#moved.set(room, marks);
+    if (through > (marks.get(user) ?? 0)) marks.set(user, through);
+    this.#timer ??= setTimeout(() => this.#tell(), TELL_MS);
+  }
+
+  #tell(): void {
+    this.#timer = null;
+    for (const [room, moved] of this.#moved) {
+      const marks = [...moved].map(([user, through]) => ({ user, through }));
+      for (let at = 0; at < marks.length; at += LIMITS.largeRoom) {
+        const part = marks.slice(at, at + LIMITS.largeRoom);
+        this.#publishTo(room, { type: "receipts", room, whole: false, marks: part });
+      }
+    }
+    this.#moved.clear();
+  }
+
+  #publishTo(room: RoomId, frame: ServerFrame): void {
+    const audience = this.#host.audience(room);
+    for (const encoding of ENCODINGS) {
+      let count = 0;
+      for (const attendee of audience) if (attendee.encoding === encoding) count++;
+      if (count === 0) continue;
+      const data = this.#counted(encodeServerFrame(frame, encoding), count);
+      this.#publish(attendTopicOf(room, encoding), data);
+    }
+  }
+
+  #counted(data: Encoded, receivers: number): Encoded {
+    this.#tally.bytesSent.frame += bytesOf(data) * receivers;
+    this.#tally.receiptFrames += receivers;
+    return data;
+  }
+}
