@@ -3,6 +3,7 @@ import { edges } from "./edges.ts";
 import { k6 } from "./k6.ts";
 import { overview } from "./overview.ts";
 import type { DashboardSource, Panel, Red } from "./panel.ts";
+import { people } from "./people.ts";
 import { projectors } from "./projectors.ts";
 import { redis } from "./redis.ts";
 import { rooms } from "./rooms.ts";
@@ -12,6 +13,7 @@ export const DASHBOARDS: readonly DashboardSource[] = [
   edges,
   projectors,
   rooms,
+  people,
   redis,
   k6,
 ];

@@ -6,7 +6,7 @@ import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { Log } from "../ops/log.ts";
-import type { MetricRole } from "../ops/metric-table.ts";
+import type { MetricRole } from "../ops/metric-row.ts";
 
 const FILE = "metrics-targets.json";
 const PORT_MAX = 65_535;

@@ -9,36 +9,8 @@
  * If you add a metric: a row here, a line where its role publishes it, and a
  * panel (test/grafana finds a metric that nobody looks at).
  */
-export type MetricType = "counter" | "gauge" | "histogram";
-export type MetricRole = "edge" | "projector";
-
-export interface MetricRow {
-  readonly type: MetricType;
-  readonly help: string;
-  readonly labels: readonly string[];
-  /** Of its value; of what is counted, for a counter. */
-  readonly unit: string;
-  readonly roles: readonly MetricRole[];
-}
-
-const EDGE = ["edge"] as const;
-const PROJECTOR = ["projector"] as const;
-const BOTH = ["edge", "projector"] as const;
-
-type Told<R extends readonly MetricRole[]> = readonly [
-  type: MetricType,
-  unit: string,
-  roles: R,
-  help: string,
-];
-
-/** One row; labels last, because few have some. */
-function row<const L extends readonly string[] = readonly []>(
-  [type, unit, roles, help]: Told<readonly MetricRole[]>,
-  labels?: L,
-): MetricRow & { readonly labels: L } {
-  return { type, unit, roles, help, labels: labels ?? ([] as unknown as L) };
-}
+import { BOTH, EDGE, PROJECTOR, row } from "./metric-row.ts";
+import { PEOPLE } from "./people-metrics.ts";
 
 const SESSIONS = {
   millrace_edge_connections: row(["gauge", "connections", EDGE, "Open sockets."]),
@@ -180,49 +152,6 @@ const ROOMS = {
   ]),
 } as const;
 
-const PRESENCE = {
-  millrace_edge_attending: row([
-    "gauge",
-    "rooms",
-    EDGE,
-    "Rooms that are attended, once for each connection that attends one.",
-  ]),
-  millrace_edge_people: row([
-    "gauge",
-    "users",
-    EDGE,
-    "Users that this edge says are there, once for each room.",
-  ]),
-  millrace_edge_incarnations_total: row(
-    [
-      "counter",
-      "partitions",
-      EDGE,
-      "Times that this edge made itself known to a partition, by why.",
-    ],
-    ["why"],
-  ),
-  millrace_edge_presence_frames_total: row(
-    ["counter", "frames", EDGE, "Frames of presence: whole states, and changes, one a room."],
-    ["kind"],
-  ),
-  millrace_edge_presence_reads_total: row([
-    "counter",
-    "rooms",
-    EDGE,
-    "Rooms whose presence was read: the first attends, or bells were missed.",
-  ]),
-  millrace_edge_typing_total: row(
-    [
-      "counter",
-      "signs",
-      EDGE,
-      "Signs of typing by fate: `published` to the edges, `heard` from them, `dropped` for the rate or a bound, `unreadable`.",
-    ],
-    ["fate"],
-  ),
-} as const;
-
 const STORE = {
   millrace_partition_lag_commands: row(
     ["gauge", "commands", EDGE, "Commands in the log that the group has not applied."],
@@ -323,16 +252,6 @@ const PROJECTORS = {
     PROJECTOR,
     "Commands and log entries put aside as dead letters.",
   ]),
-  millrace_projector_presence_changes_total: row(
-    ["counter", "users", PROJECTOR, "Users who came to a room, and users who went from one."],
-    ["to"],
-  ),
-  millrace_projector_edges_swept_total: row([
-    "counter",
-    "edges",
-    PROJECTOR,
-    "Ends of edges' leases in a partition that were put into its log.",
-  ]),
   millrace_projector_log_entries_total: row([
     "counter",
     "entries",
@@ -416,7 +335,7 @@ export const METRICS = {
   ...SESSIONS,
   ...COMMANDS,
   ...ROOMS,
-  ...PRESENCE,
+  ...PEOPLE,
   ...STORE,
   ...PROJECTORS,
   ...SHARED,

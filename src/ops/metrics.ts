@@ -15,7 +15,8 @@ import {
 } from "prom-client";
 
 import type { Distribution } from "./distribution.ts";
-import { METRICS, type LabelsOf, type MetricName, type MetricRole } from "./metric-table.ts";
+import type { MetricRole } from "./metric-row.ts";
+import { METRICS, type LabelsOf, type MetricName } from "./metric-table.ts";
 
 type Labels = Readonly<Record<string, string>>;
 /** The labels as last argument, where there are some. */

@@ -16,8 +16,6 @@ export class EdgeChild {
   readonly incarnation: string;
   readonly #process: ChildProcess;
   readonly #exited: Promise<unknown>;
-  /** Killed, or suspended: nothing is to be expected of it now. */
-  isDown = false;
 
   private constructor(ready: readonly string[], process: ChildProcess, exited: Promise<unknown>) {
     const [address = "", incarnation = ""] = ready;
@@ -52,16 +50,13 @@ export class EdgeChild {
   }
 
   async kill(): Promise<void> {
-    this.isDown = true;
     this.#process.kill("SIGKILL");
     await this.#exited;
   }
   suspend(): void {
-    this.isDown = true;
     this.#process.kill("SIGSTOP");
   }
   resume(): void {
-    this.isDown = false;
     this.#process.kill("SIGCONT");
   }
 

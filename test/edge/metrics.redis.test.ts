@@ -1,7 +1,8 @@
 /** What an edge and a projector tell of a conversation whose every step is known. */
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { METRICS, type MetricRole } from "../../src/ops/metric-table.ts";
+import type { MetricRole } from "../../src/ops/metric-row.ts";
+import { METRICS } from "../../src/ops/metric-table.ts";
 import type { Metrics } from "../../src/ops/metrics.ts";
 import type { RunningEdge } from "../../src/edge/edge.ts";
 import { startProjector } from "../../src/projectors/worker.ts";

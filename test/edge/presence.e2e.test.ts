@@ -3,20 +3,18 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { RoomId } from "../../src/protocol/ids.ts";
 import { positionMs, type Position } from "../../src/redis/position.ts";
-import { Chance } from "../projectors/chance.ts";
 import { Compiled } from "../projectors/compiled.ts";
 import { expectedPresence, foundPresence } from "../projectors/presence-reference.ts";
 import { pause } from "../projectors/talkers.ts";
 import { EdgeChild } from "./edge-child.ts";
-import { Engine, token } from "./engine.ts";
-import { createRoom, Peer } from "./peer.ts";
-import { attend, present, sees, stateOf } from "./watch.ts";
+import { Engine } from "./engine.ts";
+import { createRoom } from "./peer.ts";
+import { connect, PresenceStorm, STORM_ROOMS } from "./presence-storm.ts";
+import { present, sees, stateOf } from "./watch.ts";
 
 const TIMES = { leaseMs: 1_500, renewMs: 400, graceMs: 300 };
 /** For a machine that is busy with other things. */
 const SLACK_MS = 3_000;
-const ROOMS = ["red", "green", "blue", "grey"] as const;
-const USERS = ["ann", "ben", "cat", "dan", "eve", "fay"] as const;
 
 let engine: Engine;
 let compiled: Compiled;
@@ -47,20 +45,6 @@ async function startEdge(): Promise<EdgeChild> {
   });
   edges.push(edge);
   return edge;
-}
-
-interface Device {
-  readonly user: string;
-  readonly edge: EdgeChild;
-  readonly peer: Peer;
-  readonly rooms: Set<string>;
-}
-let made = 0;
-async function connect(edge: EdgeChild, user: string): Promise<Device> {
-  const peer = new Peer({ address: edge.address, device: `d-${++made}` });
-  await peer.opened();
-  await peer.hello(await token(user));
-  return { user, edge, peer, rooms: new Set() };
 }
 
 const presenceKey = (room: string): string =>
@@ -128,106 +112,27 @@ describe("presence over processes", () => {
   it.each([7])(
     "[PS8] after 1,000 random steps there is no ghost and nobody is missing, seed %i",
     async (seed) => {
-      const chance = new Chance(seed);
-      let devices: Device[] = [];
-      let running = [await startEdge(), await startEdge(), await startEdge()];
-      const founder = await connect(running[0] as EdgeChild, "founder");
-      for (const room of ROOMS) await createRoom(founder.peer, room);
-      for (const user of USERS) {
-        const { peer } = await connect(chance.pick(running), user);
-        for (const room of ROOMS) await peer.insist({ type: "join", room });
-        peer.terminate();
-      }
-      const usable = (): Device[] => devices.filter(({ edge }) => !edge.isDown);
-      const enter = async (device: Device): Promise<void> => {
-        const room = chance.pick(ROOMS);
-        await device.peer.follow(room);
-        attend(device.peer, room);
-        device.rooms.add(room);
-      };
-      const steps: readonly [number, () => Promise<void>][] = [
-        [
-          0.3,
-          async () => {
-            const edge = chance.pick(running);
-            const device = await connect(edge, chance.pick(USERS));
-            devices.push(device);
-            await enter(device);
-          },
-        ],
-        [0.55, async () => (usable().length > 0 ? enter(chance.pick(usable())) : undefined)],
-        [
-          0.72,
-          async () => {
-            const device = devices.length > 0 ? chance.pick(devices) : null;
-            device?.peer.terminate();
-            devices = devices.filter((each) => each !== device);
-          },
-        ],
-        [
-          0.97,
-          async () => {
-            const device = usable().length > 0 ? chance.pick(usable()) : null;
-            const [room] = device?.rooms ?? [];
-            if (!device || room === undefined) return;
-            device.peer.send({ type: "unsubscribe", rooms: [room as RoomId] });
-            device.rooms.delete(room);
-          },
-        ],
-        [
-          0.985,
-          async () => {
-            const victim = chance.pick(running);
-            await victim.kill();
-            devices = devices.filter(({ edge }) => edge !== victim);
-            running = running.filter((edge) => edge !== victim);
-            running.push(await startEdge());
-          },
-        ],
-        [
-          0.993,
-          async () => {
-            const sleeper = chance.pick(running);
-            running = running.filter((edge) => edge !== sleeper);
-            sleeper.suspend();
-            await pause(chance.often(0.5) ? TIMES.leaseMs / 3 : 2 * TIMES.leaseMs);
-            sleeper.resume();
-            running.push(sleeper);
-          },
-        ],
-        [1, async () => pause(TIMES.graceMs)],
-      ];
-      for (let i = 0; i < 1_000; i++) {
-        const dice = chance.next();
-        await steps.find(([below]) => dice < below)?.[1]();
-      }
+      const storm = await PresenceStorm.start(seed, startEdge, TIMES);
+      for (let i = 0; i < 1_000; i++) await storm.step();
 
-      const truth = (room: string): string[] => {
-        const there = devices.filter(({ rooms }) => rooms.has(room)).map(({ user }) => user);
-        return [...new Set(there)].sort();
-      };
-      for (const room of ROOMS) {
-        const same = async (): Promise<boolean> =>
-          (await inRedis(room)).join() === truth(room).join();
-        await until(`${truth(room).join()} in ${room}, seed ${seed}`, same).catch(
-          async (error: unknown) => {
-            throw new Error(`found ${(await inRedis(room)).join()}`, { cause: error });
-          },
-        );
-        for (const { rooms, peer } of devices) {
-          if (rooms.has(room)) await sees(peer, room, ...truth(room));
-        }
+      for (const room of STORM_ROOMS) {
+        const truth = storm.truth(room);
+        let found: string[] = [];
+        await until(`${truth.join()} in ${room}, seed ${seed}`, async () => {
+          found = await inRedis(room);
+          return found.join() === truth.join();
+        }).catch((error: unknown) => {
+          throw new Error(`found ${found.join()}`, { cause: error });
+        });
+        for (const peer of storm.observers(room)) await sees(peer, room, ...truth);
       }
       for (const partition of engine.keys.all()) {
         expect(await foundPresence(engine.admin, engine.keys, partition)).toEqual(
           await expectedPresence(engine.admin, engine.keys, partition),
         );
       }
-      for (const { peer } of devices) {
-        expect(peer.violations).toEqual([]);
-        peer.terminate();
-      }
-      founder.peer.terminate();
+      expect(storm.violations()).toEqual([]);
+      storm.end();
     },
     240_000,
   );
