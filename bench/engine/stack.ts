@@ -30,6 +30,7 @@ export interface StackOptions {
 export class Stack {
   /** For questions about the server and, before a run, for filling the log. */
   readonly redis: Redis;
+  readonly redisUrl: string;
   readonly #redisPid: number;
   readonly #edges: RoleProcess[] = [];
   readonly #projectors: RoleProcess[] = [];
@@ -39,12 +40,14 @@ export class Stack {
 
   private constructor(parts: {
     redis: Redis;
+    redisUrl: string;
     redisPid: number;
     environment: NodeJS.ProcessEnv;
     say: (text: string) => void;
     cleanUp: () => Promise<void>;
   }) {
     this.redis = parts.redis;
+    this.redisUrl = parts.redisUrl;
     this.#redisPid = parts.redisPid;
     this.#environment = parts.environment;
     this.#say = parts.say;
@@ -90,7 +93,14 @@ export class Stack {
       process.off("exit", leaveNothing);
       leaveNothing();
     };
-    const stack = new Stack({ redis, redisPid: server.pid, environment, say, cleanUp });
+    const stack = new Stack({
+      redis,
+      redisUrl: server.url,
+      redisPid: server.pid,
+      environment,
+      say,
+      cleanUp,
+    });
     try {
       for (let i = 0; i < edges; i++) await stack.addEdge();
       for (let i = 0; i < projectors; i++) await stack.addProjector();
@@ -121,6 +131,24 @@ export class Stack {
     this.#projectors.push(await this.#launch("projector"));
   }
 
+  /** Pids, the oldest first. */
+  get projectors(): readonly number[] {
+    return this.#projectors.map(({ pid }) => pid);
+  }
+
+  /** With SIGKILL; returns when it is gone. */
+  async killProjector(pid: number): Promise<void> {
+    const at = this.#projectors.findIndex((projector) => projector.pid === pid);
+    const [projector] = this.#projectors.splice(at, 1);
+    projector?.kill("SIGKILL");
+    await projector?.exited;
+  }
+
+  /** In good order. */
+  async stopProjectors(): Promise<void> {
+    await Promise.all(this.#projectors.splice(0).map((projector) => projector.stop(STOP_MS)));
+  }
+
   #launch(role: "edge" | "projector"): Promise<RoleProcess> {
     const environment = this.#environment;
     const onLine = (line: string): void => this.#say(`${role}: ${line}`);
@@ -130,7 +158,7 @@ export class Stack {
 
   async stop(): Promise<void> {
     await Promise.all(this.#edges.map((edge) => edge.stop(STOP_MS)));
-    await Promise.all(this.#projectors.map((projector) => projector.stop(STOP_MS)));
+    await this.stopProjectors();
     await this.#cleanUp();
   }
 }
