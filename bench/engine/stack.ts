@@ -116,6 +116,19 @@ export class Stack {
     return { kind: "engine", addresses, secret: SECRET, audience: AUDIENCE };
   }
 
+  /** `host:port` of every role's /metrics, by the names in `watched`. */
+  get scraped(): readonly { readonly name: string; readonly target: string }[] {
+    const named = (
+      name: string,
+      roles: readonly RoleProcess[],
+    ): { name: string; target: string }[] =>
+      roles.map(({ metricsTarget }, i) => ({
+        name: `${name} ${i + 1}`,
+        target: metricsTarget as string,
+      }));
+    return [...named("edge", this.#edges), ...named("projector", this.#projectors)];
+  }
+
   get watched(): readonly Watched[] {
     return [
       { name: "redis", pid: this.#redisPid },
