@@ -1,15 +1,11 @@
 /** The engine under test: a Redis of its own and roles from dist, each a process, as users run them. */
-import { rmSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 
-import { findRedisBinary, startRedisProcess } from "../../src/cli/redis-process.ts";
 import { launchRole, type RoleProcess } from "../../src/cli/role-process.ts";
 import { childEnvironment, readConfig, type Config } from "../../src/config.ts";
-import { createLog } from "../../src/ops/log.ts";
-import { connectForCommands, type Redis } from "../../src/redis/connect.ts";
+import type { Redis } from "../../src/redis/connect.ts";
 import type { Target } from "../load/plan.ts";
+import { startPrivateRedis, type PrivateRedis } from "./private-redis.ts";
 import type { Watched } from "./process-usage.ts";
 
 export const PARTITIONS = 16;
@@ -28,45 +24,25 @@ export interface StackOptions {
 
 /** `await using stack = …` is not in Node 20: callers end it with `stop` in a `finally`. */
 export class Stack {
-  /** For questions about the server and, before a run, for filling the log. */
-  readonly redis: Redis;
-  readonly redisUrl: string;
-  readonly #redisPid: number;
+  readonly #server: PrivateRedis;
   readonly #edges: RoleProcess[] = [];
   readonly #projectors: RoleProcess[] = [];
   readonly #environment: NodeJS.ProcessEnv;
   readonly #say: (text: string) => void;
-  readonly #cleanUp: () => Promise<void>;
 
   private constructor(parts: {
-    redis: Redis;
-    redisUrl: string;
-    redisPid: number;
+    server: PrivateRedis;
     environment: NodeJS.ProcessEnv;
     say: (text: string) => void;
-    cleanUp: () => Promise<void>;
   }) {
-    this.redis = parts.redis;
-    this.redisUrl = parts.redisUrl;
-    this.#redisPid = parts.redisPid;
+    this.#server = parts.server;
     this.#environment = parts.environment;
     this.#say = parts.say;
-    this.#cleanUp = parts.cleanUp;
   }
 
   static async start(options: StackOptions): Promise<Stack> {
     const { edges, projectors, settings, say } = options;
-    const binary = await findRedisBinary();
-    if (binary === null) throw new Error("there is no redis-server to run");
-    const dir = await mkdtemp(join(tmpdir(), "millrace-bench-"));
-    const server = await startRedisProcess({
-      binary,
-      dir,
-      socket: join(dir, "redis.sock"),
-      ack: "disk",
-    });
-    const log = createLog({ level: "warn", format: "pretty", name: "bench" });
-    const redis = await connectForCommands({ url: server.url, name: "bench", log });
+    const server = await startPrivateRedis("disk");
     const environment = childEnvironment({
       ...readConfig("edge", {}, {}),
       redisUrl: server.url,
@@ -81,26 +57,7 @@ export class Stack {
       logFormat: "json",
       ...settings,
     });
-    // Roles end by themselves when this process is gone; a redis-server would stay.
-    const leaveNothing = (): void => {
-      server.kill("SIGKILL");
-      rmSync(dir, { recursive: true, force: true });
-    };
-    process.once("exit", leaveNothing);
-    const cleanUp = async (): Promise<void> => {
-      redis.disconnect();
-      await server.stop(STOP_MS);
-      process.off("exit", leaveNothing);
-      leaveNothing();
-    };
-    const stack = new Stack({
-      redis,
-      redisUrl: server.url,
-      redisPid: server.pid,
-      environment,
-      say,
-      cleanUp,
-    });
+    const stack = new Stack({ server, environment, say });
     try {
       for (let i = 0; i < edges; i++) await stack.addEdge();
       for (let i = 0; i < projectors; i++) await stack.addProjector();
@@ -109,6 +66,14 @@ export class Stack {
       throw error;
     }
     return stack;
+  }
+
+  /** For questions about the server and, before a run, for filling the log. */
+  get redis(): Redis {
+    return this.#server.redis;
+  }
+  get redisUrl(): string {
+    return this.#server.url;
   }
 
   get target(): Target {
@@ -131,7 +96,7 @@ export class Stack {
 
   get watched(): readonly Watched[] {
     return [
-      { name: "redis", pid: this.#redisPid },
+      { name: "redis", pid: this.#server.pid },
       ...this.#edges.map(({ pid }, i) => ({ name: `edge ${i + 1}`, pid })),
       ...this.#projectors.map(({ pid }, i) => ({ name: `projector ${i + 1}`, pid })),
     ];
@@ -172,6 +137,6 @@ export class Stack {
   async stop(): Promise<void> {
     await Promise.all(this.#edges.map((edge) => edge.stop(STOP_MS)));
     await this.stopProjectors();
-    await this.#cleanUp();
+    await this.#server.stop();
   }
 }
