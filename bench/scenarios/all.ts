@@ -1,8 +1,21 @@
 /** Every scenario, in the order in which all of them run. */
+import { closed } from "./closed.ts";
 import { idle } from "./idle.ts";
+import { largeRoom } from "./large-room.ts";
+import { limit } from "./limit.ts";
+import { pace } from "./pace.ts";
 import { projector } from "./projector.ts";
 import { rates } from "./rates.ts";
 import { rooms } from "./rooms.ts";
 import type { Scenario } from "./scenario.ts";
 
-export const SCENARIOS: readonly Scenario[] = [rates, idle, projector, rooms];
+export const SCENARIOS: readonly Scenario[] = [
+  rates,
+  pace,
+  closed,
+  limit,
+  largeRoom,
+  idle,
+  projector,
+  rooms,
+];
