@@ -3,10 +3,14 @@ import { closed } from "./closed.ts";
 import { idle } from "./idle.ts";
 import { largeRoom } from "./large-room.ts";
 import { limit } from "./limit.ts";
+import { memory } from "./memory.ts";
 import { pace } from "./pace.ts";
 import { projector } from "./projector.ts";
 import { rates } from "./rates.ts";
 import { rooms } from "./rooms.ts";
+import { scale } from "./scale.ts";
+import { tailCurve } from "./tail-curve.ts";
+import { takeover } from "./takeover.ts";
 import type { Scenario } from "./scenario.ts";
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -18,4 +22,8 @@ export const SCENARIOS: readonly Scenario[] = [
   idle,
   projector,
   rooms,
+  tailCurve,
+  scale,
+  takeover,
+  memory,
 ];
