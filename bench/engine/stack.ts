@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { launchRole, type RoleProcess } from "../../src/cli/role-process.ts";
 import { childEnvironment, readConfig, type Config } from "../../src/config.ts";
 import type { Redis } from "../../src/redis/connect.ts";
-import type { Target } from "../load/plan.ts";
+import type { EngineTarget } from "../load/plan.ts";
 import { startPrivateRedis, type PrivateRedis } from "./private-redis.ts";
 import type { Watched } from "./process-usage.ts";
 
@@ -76,7 +76,7 @@ export class Stack {
     return this.#server.url;
   }
 
-  get target(): Target {
+  get target(): EngineTarget {
     const addresses = this.#edges.map(({ address }) => address as string);
     return { kind: "engine", addresses, secret: SECRET, audience: AUDIENCE };
   }

@@ -18,6 +18,10 @@ export interface Seat {
   readonly address: string;
 }
 
+export function roomName(room: number): string {
+  return `r${String(room).padStart(6, "0")}`;
+}
+
 /** Room by room, as the generator numbers its senders. */
 export function seatsOf({ target, rooms, membersPerRoom }: Plan): Seat[] {
   const { addresses } = target;
@@ -25,7 +29,7 @@ export function seatsOf({ target, rooms, membersPerRoom }: Plan): Seat[] {
     const room = Math.floor(index / membersPerRoom);
     const place = index % membersPerRoom;
     const address = addresses[(place + room) % addresses.length] as string;
-    return { index, room: `r${String(room).padStart(6, "0")}`, place, address };
+    return { index, room: roomName(room), place, address };
   });
 }
 
@@ -36,7 +40,7 @@ export async function open(url: string, protocols: string[]): Promise<WebSocket>
 }
 
 /** Says `question` and waits for the answer that starts with `prefix`; for text protocols. */
-export function ask(socket: WebSocket, question: string | null, prefix: string): Promise<string> {
+export function ask(socket: WebSocket, question: string, prefix: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       socket.off("message", onMessage);
@@ -51,7 +55,7 @@ export function ask(socket: WebSocket, question: string | null, prefix: string):
     };
     socket.on("message", onMessage);
     socket.on("close", onClose);
-    if (question !== null) socket.send(question);
+    socket.send(question);
   });
 }
 

@@ -3,7 +3,12 @@ import type { WebSocket } from "ws";
 
 import { signToken } from "../../src/cli/token.ts";
 import { decodeServerFrame, encodeClientFrame } from "../../src/protocol/codec.ts";
-import type { ClientFrame, ServerFrame, ServerFrameOf } from "../../src/protocol/frames.ts";
+import type {
+  ClientFrame,
+  ClientFrameOf,
+  ServerFrame,
+  ServerFrameOf,
+} from "../../src/protocol/frames.ts";
 import type { CommandNumber, DeviceId, RoomId } from "../../src/protocol/ids.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL } from "../../src/protocol/version.ts";
 import { open } from "./opening.ts";
@@ -12,14 +17,29 @@ import type { EngineTarget } from "./plan.ts";
 const TOKEN_LIFE_SEC = 3_600;
 
 export async function greet(target: EngineTarget, user: string, address: string): Promise<Talk> {
-  const { secret, audience } = target;
+  return introduce(address, await helloOf(target, user));
+}
+
+export async function helloOf(
+  { secret, audience }: EngineTarget,
+  user: string,
+): Promise<ClientFrameOf<"hello">> {
   const token = await signToken({ user, secret, audience, lifeSeconds: TOKEN_LIFE_SEC });
-  const url = `${address.replace(/^http/, "ws")}/v1/socket`;
-  const talk = new Talk(await open(url, [SUBPROTOCOL.binary]));
   const device = "bench" as DeviceId;
-  talk.say({ type: "hello", version: PROTOCOL_VERSION, token, device, agent: "bench" });
-  await talk.hear((frame) => frame.type === "welcome");
+  return { type: "hello", version: PROTOCOL_VERSION, token, device, agent: "bench" };
+}
+
+/** Resolves when the engine has said welcome. */
+export async function introduce(address: string, hello: ClientFrameOf<"hello">): Promise<Talk> {
+  const talk = new Talk(await open(socketUrl(address), [SUBPROTOCOL.binary]));
+  const welcome = talk.hear((frame) => frame.type === "welcome");
+  talk.say(hello);
+  await welcome;
   return talk;
+}
+
+export function socketUrl(address: string): string {
+  return `${address.replace(/^http/, "ws")}/v1/socket`;
 }
 
 export class Talk {
@@ -63,15 +83,17 @@ export class Talk {
     if (type !== "applied") throw new Error(`${command.type} was ${type}`);
   }
 
-  /** Returns the head of the first room. */
-  async follow(rooms: readonly RoomId[]): Promise<number> {
-    const pages = rooms.map((room) =>
+  /** The newest page of each room, which is followed from there on. */
+  async follow(rooms: readonly RoomId[]): Promise<ServerFrameOf<"resumed">[]> {
+    const answers = rooms.map((room) =>
       this.hear((frame) => frame.type === "resumed" && frame.room === room),
     );
     this.say({ type: "resume", rooms: rooms.map((room) => ({ room, cursor: null, limit: 1 })) });
-    const [first] = (await Promise.all(pages)) as ServerFrameOf<"resumed">[];
-    if (!first || first.status === "refused" || first.more) throw new Error("resume failed");
-    return first.head;
+    const pages = (await Promise.all(answers)) as ServerFrameOf<"resumed">[];
+    if (pages.some(({ status, more }) => status === "refused" || more)) {
+      throw new Error("resume failed");
+    }
+    return pages;
   }
 
   release(): WebSocket {

@@ -9,6 +9,7 @@ import { projector } from "./projector.ts";
 import { rates } from "./rates.ts";
 import { rooms } from "./rooms.ts";
 import { scale } from "./scale.ts";
+import { storm } from "./storm.ts";
 import { tailCurve } from "./tail-curve.ts";
 import { takeover } from "./takeover.ts";
 import type { Scenario } from "./scenario.ts";
@@ -19,6 +20,7 @@ export const SCENARIOS: readonly Scenario[] = [
   closed,
   limit,
   largeRoom,
+  storm,
   idle,
   projector,
   rooms,

@@ -59,10 +59,10 @@ async function connectAll(target: EngineTarget, plan: Plan): Promise<Member[]> {
     seats.filter(({ place }) => place !== 0),
     (seat) => talk(seat).command({ type: "join", k, room: seat.room as RoomId }),
   );
-  const heads = await inTurns(seats, (seat) => talk(seat).follow([seat.room as RoomId]));
+  const pages = await inTurns(seats, (seat) => talk(seat).follow([seat.room as RoomId]));
   await followQuiet(target, plan.quietRooms);
   return seats.map((seat) => {
-    const nextSeq = (heads[seat.index] as number) + 1;
+    const nextSeq = (pages[seat.index]?.[0]?.head as number) + 1;
     return { socket: talk(seat).release(), room: seat.room, nextSeq };
   });
 }
