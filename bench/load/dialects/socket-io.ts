@@ -1,6 +1,7 @@
 /**
- * Socket.IO, by its frames: Engine.IO 4 puts a digit before each (0 open, 2 ping,
- * 3 pong, 4 message), and Socket.IO one more (0 connect, 2 event, 3 answer).
+ * Socket.IO, by its frames: Engine.IO 4 puts a digit before each (2 ping, 3 pong,
+ * 4 message), and Socket.IO one more (0 connect, 2 event, 3 answer). The server's
+ * first word, 0 open, needs no answer.
  */
 import type { WebSocket } from "ws";
 
@@ -10,7 +11,6 @@ import type { Plan } from "../plan.ts";
 import { readText, textOutgoing } from "../text-frame.ts";
 
 const PATH = "/socket.io/?EIO=4&transport=websocket";
-const OPEN = "0";
 const PING = "2".charCodeAt(0);
 const PONG = "3";
 const MESSAGE = "4".charCodeAt(0);
@@ -25,7 +25,6 @@ export class SocketIoDialect implements Dialect {
   connect(plan: Plan): Promise<Member[]> {
     return inTurns(seatsOf(plan), async ({ address, room }) => {
       const socket = await open(`${address}${PATH}`, []);
-      await ask(socket, null, OPEN);
       await ask(socket, CONNECT, CONNECT);
       await ask(socket, `42${JOIN_ID}${JSON.stringify(["join", room])}`, `43${JOIN_ID}`);
       return { socket, room, nextSeq: null };
