@@ -82,7 +82,7 @@ function publishRooms(to: Publisher, { tally, tails, pump }: EdgeParts): void {
 
 function publishLinks(to: Publisher, { redis, hot, blocking }: Links): void {
   tallyOf(redis).publish(to, "reads");
-  tallyOf(hot).publish(to, "hot");
+  hot.tally.publish(to, "hot");
   blocking.tally.publish(to, "blocking");
 }
 

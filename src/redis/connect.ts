@@ -59,6 +59,12 @@ export async function connectForBlocking(options: ConnectOptions): Promise<Redis
   return connect(options, { ...base, socketTimeout: SILENCE_MS.blocking });
 }
 
+/** What can send commands in one write, and be counted. */
+export interface Pipelining {
+  readonly tally: LinkTally;
+  send(commands: readonly (readonly RedisArg[])[], silenceMs: number): Promise<unknown[]>;
+}
+
 const tallies = new WeakMap<Redis, LinkTally>();
 
 /** What a connection of this module has carried. */
@@ -101,20 +107,35 @@ async function connect({ url, name, log }: ConnectOptions, options: Options): Pr
  * and then any of the commands may or may not have run.
  */
 export async function pipeline(
+  redis: Redis | Pipelining,
+  commands: readonly (readonly RedisArg[])[],
+): Promise<unknown[]> {
+  const tally = redis instanceof Redis ? tallyOf(redis) : redis.tally;
+  const sinceMs = monotonicMs();
+  try {
+    const replies =
+      redis instanceof Redis
+        ? await sendByClient(redis, commands)
+        : await redis.send(commands, COMMAND_TIMEOUT_MS);
+    tally.travelled(commands.length, monotonicMs() - sinceMs);
+    return replies;
+  } catch (error) {
+    tally.failures++;
+    throw error;
+  }
+}
+
+async function sendByClient(
   redis: Redis,
   commands: readonly (readonly RedisArg[])[],
 ): Promise<unknown[]> {
   const batch = redis.pipeline();
   for (const [name, ...args] of commands) batch.callBuffer(String(name), args.map(sendable));
-  const tally = tallyOf(redis);
-  const sinceMs = monotonicMs();
   const replies = await batch.exec();
-  tally.travelled(commands.length, monotonicMs() - sinceMs);
   if (!replies) throw new Error("the pipeline was discarded");
   return replies.map(([error, reply]) => {
     if (!error) return reply;
     if (isRefusal(error)) return error;
-    tally.failures++;
     throw error;
   });
 }
