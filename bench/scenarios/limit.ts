@@ -62,8 +62,8 @@ export function judge({ report }: Pick<Measured, "report">): Verdict {
   return report.latencyMs.p99 <= P99_MS_MAX ? "held" : "late";
 }
 
-/** Between the last rate that held and the one that did not. */
-function halfWay(cases: readonly Case[]): number | null {
+/** Between the last rate that held and the one that did not; null where there are not both. */
+export function halfWay(cases: readonly Pick<Case, "messagesPerSec" | "verdict">[]): number | null {
   const [held, failed] = cases.slice(-2);
   if (held?.verdict !== "held" || failed === undefined || failed.verdict === "held") return null;
   return Math.round((held.messagesPerSec + failed.messagesPerSec) / 2);

@@ -11,9 +11,10 @@ interface Exit {
   readonly err: string;
 }
 
-function quickly(scenario: string): Promise<Exit> {
-  const words = ["bin/bench.mjs", "--quick", scenario];
-  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "pipe"] });
+function bench(...words: readonly string[]): Promise<Exit> {
+  const child = spawn(process.execPath, ["bin/bench.mjs", ...words], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let [out, err] = ["", ""];
   child.stdout.on("data", (chunk) => (out += String(chunk)));
   child.stderr.on("data", (chunk) => (err += String(chunk)));
@@ -24,10 +25,21 @@ function quickly(scenario: string): Promise<Exit> {
 
 describe("npm run bench -- --quick", () => {
   it.each(SCENARIOS.map(({ name }) => name))("runs %s", async (name) => {
-    const { code, out, err } = await quickly(name);
+    const { code, out, err } = await bench("--quick", name);
     expect({ code, err }).toMatchObject({ code: 0 });
     const [title, , head, line, ...rows] = out.trim().split("\n");
     expect({ title, line }).toEqual({ title: name, line: head?.replaceAll(/[^|]+/g, " --- ") });
     expect(rows.length).toBeGreaterThan(0);
+  });
+});
+
+describe("npm run bench", () => {
+  it("answers --help, and what it does not know with exit code 2", async () => {
+    const help = await bench("--help");
+    expect(help.code).toBe(0);
+    for (const { name } of SCENARIOS) expect(help.out).toContain(name);
+    const wrong = await bench("rates", "--quik");
+    expect(wrong).toMatchObject({ code: 2, out: "" });
+    expect(wrong.err).toContain("unknown option '--quik'");
   });
 });
