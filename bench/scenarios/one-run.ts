@@ -1,5 +1,6 @@
 /** One load on one thing that is started for it and ended after it. */
 import { startFloor } from "../engine/floor.ts";
+import { startPeer, type Peer, type PeerChoice } from "../engine/peer.ts";
 import { Stack } from "../engine/stack.ts";
 import { Load, type Measured } from "../load/measure.ts";
 import type { Plan } from "../load/plan.ts";
@@ -42,4 +43,37 @@ export async function onEngine<T = void>(
   } finally {
     await stack.stop();
   }
+}
+
+/** Two nodes; `meanwhile` begins with the warm-up. */
+export async function onPeer(
+  bench: Bench,
+  choice: PeerChoice,
+  name: string,
+  shape: Shape,
+  meanwhile?: (peer: Peer) => Promise<void>,
+): Promise<Measured> {
+  const say = (text: string): void => bench.say(`${choice.kind}, ${name}: ${text}`);
+  await bench.untilQuiet();
+  const peer = await startPeer(choice, 2);
+  try {
+    const load = await Load.connect({ ...shape, target: peer.target });
+    const [measured] = await Promise.all([
+      load.measure(peer.watched, peer.redis, say),
+      meanwhile?.(peer),
+    ]);
+    await load.close();
+    return measured;
+  } finally {
+    await peer.stop();
+  }
+}
+
+/** What is to be measured beside the engine, by the names of the tables. */
+export function peersOf({ peers, centrifugo: binary }: Bench): Map<string, PeerChoice> {
+  const found = new Map<string, PeerChoice>();
+  if (!peers) return found;
+  found.set("Socket.IO", { kind: "socket-io" }).set("pub/sub", { kind: "pub-sub" });
+  if (binary !== null) found.set("Centrifugo", { kind: "centrifugo", binary });
+  return found;
 }

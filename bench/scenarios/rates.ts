@@ -3,19 +3,14 @@
  * run, because machines differ from hour to hour, beside the floor and beside what one
  * would take instead.
  */
-import { startFloor } from "../engine/floor.ts";
-import { startPeer, type PeerChoice } from "../engine/peer.ts";
-import type { Watched } from "../engine/process-usage.ts";
-import { Stack } from "../engine/stack.ts";
-import { Load, type Measured } from "../load/measure.ts";
-import type { Plan, Target } from "../load/plan.ts";
-import type { Redis } from "../../src/redis/connect.ts";
+import type { Measured } from "../load/measure.ts";
+import { onEngine, onFloor, onPeer, type Shape } from "./one-run.ts";
 import { faultsOf, percent, told, type Bench, type Findings, type Scenario } from "./scenario.ts";
 
 const RATES = [100, 1_000, 3_000, 10_000] as const;
 const QUICK_RATES = [100, 1_000] as const;
-type Shape = Omit<Plan, "target" | "messagesPerSec">;
-const SHAPE: Shape = {
+type Times = Omit<Shape, "messagesPerSec">;
+const TIMES: Times = {
   rooms: 100,
   membersPerRoom: 4,
   quietRooms: 0,
@@ -23,17 +18,9 @@ const SHAPE: Shape = {
   warmUpSec: 8,
   measureSec: 12,
 };
-const QUICK_SHAPE: Shape = { ...SHAPE, rooms: 10, warmUpSec: 1, measureSec: 1 };
-const NODES = 2;
+const QUICK_TIMES: Times = { ...TIMES, rooms: 10, warmUpSec: 1, measureSec: 1 };
 /** A queue that grew to this within the run is one that grows for as long as the rate is kept up. */
 const P99_MS_MAX = 1_000;
-
-interface System {
-  readonly target: Target;
-  readonly watched: readonly Watched[];
-  readonly redis: Redis | null;
-  stop(): Promise<void>;
-}
 
 interface Case {
   readonly messagesPerSec: number;
@@ -53,51 +40,31 @@ export const rates: Scenario = {
   about: "400 sockets in 100 rooms of 4, texts of 64 B, two edges, one projector, 16 partitions",
   points: "msg/s",
   async run(bench) {
-    const shape = bench.quick ? QUICK_SHAPE : SHAPE;
+    const times = bench.quick ? QUICK_TIMES : TIMES;
     const cases: Case[] = [];
     for (const rate of bench.points ?? (bench.quick ? QUICK_RATES : RATES)) {
-      cases.push(await measureAll(bench, shape, rate));
+      cases.push(await measureAll(bench, times, rate));
     }
     return findings(bench, cases);
   },
 };
 
-async function measureAll(bench: Bench, shape: Shape, messagesPerSec: number): Promise<Case> {
-  const on = async (name: string, start: (say: Say) => Promise<System>): Promise<Measured> => {
-    const say: Say = (text) => bench.say(`${name} at ${messagesPerSec}/s: ${text}`);
-    await bench.untilQuiet();
-    return measure({ ...shape, messagesPerSec }, start, say);
-  };
-  const onPeer = (choice: PeerChoice): Promise<Measured> =>
-    on(choice.kind, () => startPeer(choice, NODES));
+async function measureAll(bench: Bench, times: Times, messagesPerSec: number): Promise<Case> {
+  const shape: Shape = { ...times, messagesPerSec };
+  const name = `${messagesPerSec}/s`;
   const { peers, centrifugo: binary } = bench;
-  const floor = await on("floor", async () => ({ ...(await startFloor()), redis: null }));
-  const engine = await on("engine", (say) => Stack.start({ edges: NODES, projectors: 1, say }));
-  const socketIo = peers ? await onPeer({ kind: "socket-io" }) : null;
-  const pubSub = peers ? await onPeer({ kind: "pub-sub" }) : null;
-  const centrifugo = peers && binary !== null ? await onPeer({ kind: "centrifugo", binary }) : null;
+  const floor = await onFloor(bench, name, shape);
+  const { measured: engine } = await onEngine(bench, name, shape);
+  const socketIo = peers ? await onPeer(bench, { kind: "socket-io" }, name, shape) : null;
+  const pubSub = peers ? await onPeer(bench, { kind: "pub-sub" }, name, shape) : null;
+  const isGiven = peers && binary !== null;
+  const centrifugo = isGiven
+    ? await onPeer(bench, { kind: "centrifugo", binary }, name, shape)
+    : null;
   const floorRatio = ratio(engine, floor);
   const comparable = socketIo !== null && !isPastLimit(socketIo);
   const socketIoRatio = comparable ? ratio(engine, socketIo) : null;
   return { messagesPerSec, floor, engine, floorRatio, socketIo, pubSub, centrifugo, socketIoRatio };
-}
-
-type Say = (text: string) => void;
-
-async function measure(
-  plan: Omit<Plan, "target">,
-  start: (say: Say) => Promise<System>,
-  say: Say,
-): Promise<Measured> {
-  const system = await start(say);
-  try {
-    const load = await Load.connect({ ...plan, target: system.target });
-    const measured = await load.measure(system.watched, system.redis, say);
-    await load.close();
-    return measured;
-  } finally {
-    await system.stop();
-  }
 }
 
 function ratio(one: Measured, other: Measured): number {
