@@ -24,7 +24,7 @@ export function answerText(
     section("Storage", storageRows(question, found)),
     section("Walls", wallRows(costs, question, found, machine)),
     section(
-      "Unit costs, CPU and memory, all measured",
+      "Unit costs, and where each is from",
       costs.sources.map(({ cost, value, from }) => [cost, value, from]),
     ),
   ].join("\n\n");
@@ -129,7 +129,11 @@ export function checkText(checked: readonly Checked[]): string {
       ...parts.map(({ error }) => signed(error)),
     ];
   });
-  const told = `Half of the cases are closer than ${percent(medianError(checked))}.`;
+  // Errors of roles cancel in the sum, so the worst of them is said as well.
+  const worst = Math.max(
+    ...checked.flatMap(({ parts }) => parts.map(({ error }) => Math.abs(error))),
+  );
+  const told = `By the sum of all roles half of the cases are closer than ${percent(medianError(checked))}; the worst role is off by ${percent(worst)}.`;
   return `${table([head, ...rows])}\n\n${told}`;
 }
 

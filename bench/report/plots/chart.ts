@@ -46,8 +46,8 @@ const SYMBOLS: Readonly<Record<Colour, string>> = {
   orange: "rect",
   green: "triangle",
   purple: "diamond",
-  red: "roundRect",
-  grey: "arrow",
+  red: "diamond",
+  grey: "roundRect",
 };
 
 const SIZE = { width: 860, height: 480 } as const;
