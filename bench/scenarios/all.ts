@@ -1,5 +1,6 @@
 /** Every scenario, in the order in which all of them run. */
 import { closed } from "./closed.ts";
+import { cuts } from "./cuts.ts";
 import { idle } from "./idle.ts";
 import { largeRoom } from "./large-room.ts";
 import { limit } from "./limit.ts";
@@ -21,6 +22,7 @@ export const SCENARIOS: readonly Scenario[] = [
   limit,
   largeRoom,
   storm,
+  cuts,
   idle,
   projector,
   rooms,
