@@ -1,24 +1,34 @@
 /**
  * One room with very many receivers, beside the floor: a delivery costs little
  * more than the kernel's part of it, or the engine encodes or looks once too often.
+ * At so low a rate each message also wakes every process, which has nothing to do
+ * with its receivers: a small room at the same rate tells the two apart.
  */
 import type { Measured } from "../load/measure.ts";
 import { onEngine, onFloor, type Shape } from "./one-run.ts";
-import { faultsOf, percent, told, type Scenario } from "./scenario.ts";
+import { faultsOf, percent, told, type Bench, type Scenario } from "./scenario.ts";
 
 const RECEIVERS = { full: 1_000, quick: 50 } as const;
+const FEW_RECEIVERS = 4;
 /** Pairs, one after the other, because a machine's speed drifts. */
 const PAIRS = { full: 2, quick: 1 } as const;
-const TIMES = { warmUpSec: 8, measureSec: 12 } as const;
+const TIMES = { warmUpSec: 6, measureSec: 10 } as const;
 const QUICK_TIMES = { warmUpSec: 1, measureSec: 1 } as const;
 
-interface Case {
+interface Pair {
   readonly receivers: number;
   readonly floor: Measured;
   readonly engine: Measured;
+}
+interface Case extends Pair {
   readonly floorUsPerDelivery: number;
   readonly engineUsPerDelivery: number;
   readonly floorRatio: number;
+  /** The same rate in a room with few receivers. */
+  readonly small: Pair;
+  /** Each receiver beyond those few. */
+  readonly floorUsPerFurther: number;
+  readonly engineUsPerFurther: number;
 }
 
 export const largeRoom: Scenario = {
@@ -34,26 +44,43 @@ export const largeRoom: Scenario = {
       quietRooms: 0,
       messagesPerSec: 20,
     };
+    const small = await measure(bench, "few receivers", {
+      ...shape,
+      membersPerRoom: FEW_RECEIVERS,
+    });
     const cases: Case[] = [];
     for (let pair = 1; pair <= PAIRS[size]; pair++) {
-      const name = `pair ${pair}`;
-      const floor = await onFloor(bench, name, shape);
-      const { measured: engine } = await onEngine(bench, name, shape);
-      cases.push(compare(receivers, floor, engine));
+      cases.push(compare(await measure(bench, `pair ${pair}`, shape), small));
     }
-    const faults = cases.flatMap(({ floor, engine }, i) => [
-      ...faultsOf(`floor, pair ${i + 1}`, floor.report),
-      ...faultsOf(`engine, pair ${i + 1}`, engine.report),
+    const faults = [small, ...cases].flatMap(({ receivers, floor, engine }) => [
+      ...faultsOf(`floor with ${receivers} receivers`, floor.report),
+      ...faultsOf(`engine with ${receivers} receivers`, engine.report),
     ]);
     return { cases, table: [HEAD, ...cases.flatMap(rows)], faults };
   },
 };
 
-function compare(receivers: number, floor: Measured, engine: Measured): Case {
+async function measure(bench: Bench, name: string, shape: Shape): Promise<Pair> {
+  const floor = await onFloor(bench, name, shape);
+  const { measured: engine } = await onEngine(bench, name, shape);
+  return { receivers: shape.membersPerRoom, floor, engine };
+}
+
+function compare(large: Pair, small: Pair): Case {
+  const { receivers, floor, engine } = large;
   const floorUsPerDelivery = round(floor.cpuUsPerMessage / receivers);
   const engineUsPerDelivery = round(engine.cpuUsPerMessage / receivers);
-  const floorRatio = round(engineUsPerDelivery / floorUsPerDelivery);
-  return { receivers, floor, engine, floorUsPerDelivery, engineUsPerDelivery, floorRatio };
+  const further = (of: "floor" | "engine"): number =>
+    round((large[of].cpuUsPerMessage - small[of].cpuUsPerMessage) / (receivers - small.receivers));
+  return {
+    ...large,
+    floorUsPerDelivery,
+    engineUsPerDelivery,
+    floorRatio: round(engineUsPerDelivery / floorUsPerDelivery),
+    small,
+    floorUsPerFurther: further("floor"),
+    engineUsPerFurther: further("engine"),
+  };
 }
 
 function round(value: number): number {
@@ -64,6 +91,7 @@ const HEAD = [
   "",
   "CPU µs a delivery",
   "× floor",
+  "µs a further receiver",
   "p50 ms",
   "p99 ms",
   "complete",
@@ -84,7 +112,19 @@ function rows({ receivers, floor, engine, ...found }: Case): string[][] {
     percent(othersShare),
   ];
   return [
-    ["floor", String(found.floorUsPerDelivery), "1", ...cells(floor)],
-    ["engine", String(found.engineUsPerDelivery), String(found.floorRatio), ...cells(engine)],
+    [
+      "floor",
+      String(found.floorUsPerDelivery),
+      "1",
+      String(found.floorUsPerFurther),
+      ...cells(floor),
+    ],
+    [
+      "engine",
+      String(found.engineUsPerDelivery),
+      String(found.floorRatio),
+      String(found.engineUsPerFurther),
+      ...cells(engine),
+    ],
   ];
 }
