@@ -4,7 +4,7 @@
  * the commands need was loaded before.
  */
 import { decide, type Decision } from "../../domain/decide.ts";
-import { findCopy, record, windowAt } from "../../domain/device-window.ts";
+import type { DeviceWindow } from "../../domain/device-window.ts";
 import { evolve, type Room } from "../../domain/room.ts";
 import type { RoomId } from "../../protocol/ids.ts";
 import { positionMs, type Position } from "../../redis/position.ts";
@@ -78,7 +78,8 @@ export class Fold {
   readonly #payloads: number[] = [];
   /** Rooms that moved, with the head they had before. */
   readonly #moved = new Map<Room, number>();
-  readonly #windows = new Set<string>();
+  /** Device windows that changed, by their keys. */
+  readonly #windows = new Map<string, DeviceWindow>();
   readonly #decided: Decided = { applied: 0, duplicate: 0, rejected: {} };
   #commands = 0;
   #deadLetters = 0;
@@ -112,8 +113,8 @@ export class Fold {
     const { command } = logged;
     const windowKey = this.#state.windowKey(logged);
     const at = positionMs(place.entry);
-    const window = windowAt(this.#state.window(windowKey), at);
-    const copy = findCopy(window, command.k);
+    const window = this.#state.window(windowKey);
+    const copy = window.find(command.k, at);
     if (copy !== null) {
       this.#tell(place, logged, copy, true);
       return;
@@ -124,8 +125,8 @@ export class Fold {
       this.#putAside(placeText(place), decision.reason, JSON.stringify(logged));
     }
     const result = this.#effect(place, logged, room, decision);
-    this.#state.setWindow(windowKey, record(window, command.k, at, result));
-    this.#windows.add(windowKey);
+    window.record(command.k, at, result);
+    this.#windows.set(windowKey, window);
     this.#tell(place, logged, result, false);
   }
 
@@ -184,7 +185,7 @@ export class Fold {
       };
       writeHead(this.#operations, keys, room, before, this.#historyPerRoom);
     }
-    for (const key of this.#windows) writeWindow(this.#operations, key, this.#state.window(key));
+    for (const [key, window] of this.#windows) writeWindow(this.#operations, key, window);
     const carried = this.#payloadBytes() <= BELL_INLINE_BYTES;
     const rooms: RoomId[] = carried ? [] : [...this.#moved.keys()].map((room) => room.id);
     const bellHeader = packBellHeader({
