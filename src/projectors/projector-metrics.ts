@@ -1,7 +1,7 @@
 /** What a projector answers to a scrape. */
 import type { Log } from "../ops/log.ts";
 import { Metrics, publishCounts, type Publisher } from "../ops/metrics.ts";
-import { tallyOf, type Redis } from "../redis/connect.ts";
+import { tallyOf, type Pipelining, type Redis } from "../redis/connect.ts";
 import type { BlockingReader } from "../redis/streams-reader.ts";
 import type { Ownership } from "./runtime/ownership.ts";
 import type { Projector } from "./runtime/projector.ts";
@@ -9,7 +9,7 @@ import type { Projector } from "./runtime/projector.ts";
 export interface ProjectorParts {
   readonly projector: Projector;
   readonly ownership: Ownership;
-  readonly redis: Redis;
+  readonly redis: Pipelining;
   readonly leases: Redis;
   readonly reader: BlockingReader;
   readonly log: Log;
@@ -23,7 +23,7 @@ export function projectorMetrics(parts: ProjectorParts): Metrics {
   metrics.add((to) => publishWork(to, parts));
   metrics.add((to) => publishPartitions(to, parts));
   metrics.add((to) => {
-    tallyOf(redis).publish(to, "projector");
+    redis.tally.publish(to, "projector");
     tallyOf(leases).publish(to, "leases");
     reader.tally.publish(to, "blocking");
   });
