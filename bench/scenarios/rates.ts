@@ -86,10 +86,8 @@ function findings({ peers, centrifugo: binary }: Bench, cases: readonly Case[]):
     const rate = String(messagesPerSec);
     const { floorRatio, socketIoRatio } = ratios;
     const beside = socketIoRatio === null ? "" : `, ${socketIoRatio} × Socket.IO`;
-    table.push(
-      [rate, "floor", ...cells(floor, "")],
-      [rate, "engine", ...cells(engine, ` (${floorRatio} × floor${beside})`)],
-    );
+    const note = isPastLimit(engine) ? "" : ` (${floorRatio} × floor${beside})`;
+    table.push([rate, "floor", ...cells(floor, "")], [rate, "engine", ...cells(engine, note)]);
     const others = [
       ["Socket.IO", socketIo],
       ["pub/sub", pubSub],
@@ -113,6 +111,8 @@ function cells(
   note: string,
 ): string[] {
   const { latencyMs, latenessMs, completeness, cpuShare } = report;
+  // It ended within the warm-up: there is nothing that a figure would be one of.
+  if (report.messages === 0) return ["–", "–", "–", "–", told(completeness), "–", "–", "–", "–"];
   const isLate = latencyMs.p99 > P99_MS_MAX;
   return [
     cpuUsPerMessage.toFixed(0) + note,
