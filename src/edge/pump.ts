@@ -25,7 +25,7 @@ import type { RoomReader } from "./room-reader.ts";
 import type { RoomTail, RoomTails } from "./room-tails.ts";
 import { offerConversations, type TailSource } from "./tail-source.ts";
 
-const PACE = { busyAt: 400, restMinMs: 3, fullAt: 4_000, restMaxMs: 8 } as const;
+const PACE = { busyAt: 400, restMinMs: 4, fullAt: 4_000, restMaxMs: 5 } as const;
 const BLOCK_MS = 5_000;
 /** Entries of one stream in one read. */
 const READ_COUNT = 200;

@@ -2,7 +2,7 @@
  * A connection for the few commands that a process sends again and again. ioredis
  * opens it, logs in and opens it again when it breaks; what goes over it is ours:
  * one write and one promise for a whole batch, where ioredis has a command, a
- * promise, a timer and a trace for each. It was a fifth of an edge's CPU time.
+ * promise, a timer and a trace for each. That was up to a fifth of an edge's CPU time.
  *
  *   down ──ioredis is ready and has heard all its answers──▶ up
  *     ▲                                                       │
