@@ -1,4 +1,7 @@
 /** What was asked for on the command line of `npm run bench`. */
+import { accessSync, constants } from "node:fs";
+import { resolve } from "node:path";
+
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 
 import { SCENARIOS } from "./scenarios/all.ts";
@@ -10,8 +13,17 @@ export type Asked =
       readonly scenarios: readonly Scenario[];
       readonly quick: boolean;
       readonly points: readonly number[] | null;
+      readonly peers: boolean;
+      readonly centrifugo: string | null;
     }
   | { readonly kind: "help" | "refused"; readonly text: string };
+
+interface Flags {
+  readonly quick?: boolean;
+  readonly points?: number[];
+  readonly peers?: boolean;
+  readonly centrifugo?: string;
+}
 
 const POINT_MAX = 100_000;
 const POINTS_MAX = 64;
@@ -24,10 +36,10 @@ export function readCommandLine(words: readonly string[]): Asked {
   });
   try {
     program.parse(words, { from: "user" });
-    const { quick = false, points = null } = program.opts<{ quick?: boolean; points?: number[] }>();
+    const { quick = false, points = null, peers = true, centrifugo = null } = program.opts<Flags>();
     const scenarios = choose(program, program.args);
     if (points !== null) checkPoints(program, program.args, scenarios);
-    return { kind: "run", scenarios, quick, points };
+    return { kind: "run", scenarios, quick, points, peers, centrifugo };
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return { kind: error.exitCode === 0 ? "help" : "refused", text };
@@ -40,6 +52,8 @@ function describe(): Command {
     .argument("[scenarios...]", "which to run, one after the other; all when none is named")
     .option("--quick", "a few seconds each: that they work, not how fast; writes no result")
     .option("--points <list>", "measure only these, for instance 100,800", readPoints)
+    .option("--no-peers", "leave out Socket.IO and the others; the floor stays")
+    .option("--centrifugo <path>", "measure this binary of Centrifugo 6 too", readBinary)
     .option("--yes", "install a missing redis-server without asking")
     .addHelpText("after", `\nScenarios:\n${listed()}\n\n${EXIT_CODES}`)
     .showHelpAfterError("(add --help to see what there is)")
@@ -87,4 +101,13 @@ function readPoints(text: string): number[] {
     );
   }
   return words.map(Number);
+}
+
+function readBinary(path: string): string {
+  try {
+    accessSync(path, constants.X_OK);
+  } catch {
+    throw new InvalidArgumentError("There is no program at that path.");
+  }
+  return resolve(path);
 }

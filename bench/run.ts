@@ -21,7 +21,7 @@ if (asked.kind !== "run") {
   (isHelp ? process.stdout : process.stderr).write(asked.text);
   process.exit(isHelp ? 0 : BAD_USAGE);
 }
-const { quick, points } = asked;
+const { quick, points, peers, centrifugo } = asked;
 
 let saidAt = 0;
 function say(text: string): void {
@@ -46,7 +46,7 @@ const machine = await describeMachine();
 const faults: string[] = [];
 for (const scenario of asked.scenarios) {
   const startedAt = new Date().toISOString();
-  const findings = await scenario.run({ quick, points, say, untilQuiet });
+  const findings = await scenario.run({ quick, points, peers, centrifugo, say, untilQuiet });
   faults.push(...findings.faults);
   if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
   process.stdout.write(`\n${scenario.name}\n\n${markdownTable(findings.table)}\n\n`);

@@ -106,7 +106,7 @@ const nothingIsWrittenBeforeAllIsChecked: Holds = async (on) => {
   const operations = {
     keys,
     blobs,
-    list: [...list, ["PEXPIRE", 5, "1"]],
+    list: [...list, ["PEXPIRE", 4, "1"]],
   } as unknown as typeof batch.operations;
   const before = await on.digest();
   await on.apply(grant, { ...batch, operations }).catch(() => "refused");
@@ -154,7 +154,7 @@ const SCENES: readonly {
     property: nothingIsSkippedWhenTheGroupWasMoved,
     change: [
       APPLY,
-      "if #ids ~= count or ids[1] ~= ARGV[5] or ids[#ids] ~= ARGV[6] then",
+      "if #entries ~= count or first ~= ARGV[5] or last ~= ARGV[6] then",
       "if false then",
     ],
   },

@@ -1,15 +1,11 @@
 /** The engine under test: a Redis of its own and roles from dist, each a process, as users run them. */
-import { rmSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 
-import { findRedisBinary, startRedisProcess } from "../../src/cli/redis-process.ts";
 import { launchRole, type RoleProcess } from "../../src/cli/role-process.ts";
 import { childEnvironment, readConfig, type Config } from "../../src/config.ts";
-import { createLog } from "../../src/ops/log.ts";
-import { connectForCommands, type Redis } from "../../src/redis/connect.ts";
-import type { Target } from "../load/plan.ts";
+import type { Redis } from "../../src/redis/connect.ts";
+import type { EngineTarget } from "../load/plan.ts";
+import { startPrivateRedis, type PrivateRedis } from "./private-redis.ts";
 import type { Watched } from "./process-usage.ts";
 
 export const PARTITIONS = 16;
@@ -28,42 +24,25 @@ export interface StackOptions {
 
 /** `await using stack = …` is not in Node 20: callers end it with `stop` in a `finally`. */
 export class Stack {
-  /** For questions about the server and, before a run, for filling the log. */
-  readonly redis: Redis;
-  readonly #redisPid: number;
+  readonly #server: PrivateRedis;
   readonly #edges: RoleProcess[] = [];
   readonly #projectors: RoleProcess[] = [];
   readonly #environment: NodeJS.ProcessEnv;
   readonly #say: (text: string) => void;
-  readonly #cleanUp: () => Promise<void>;
 
   private constructor(parts: {
-    redis: Redis;
-    redisPid: number;
+    server: PrivateRedis;
     environment: NodeJS.ProcessEnv;
     say: (text: string) => void;
-    cleanUp: () => Promise<void>;
   }) {
-    this.redis = parts.redis;
-    this.#redisPid = parts.redisPid;
+    this.#server = parts.server;
     this.#environment = parts.environment;
     this.#say = parts.say;
-    this.#cleanUp = parts.cleanUp;
   }
 
   static async start(options: StackOptions): Promise<Stack> {
     const { edges, projectors, settings, say } = options;
-    const binary = await findRedisBinary();
-    if (binary === null) throw new Error("there is no redis-server to run");
-    const dir = await mkdtemp(join(tmpdir(), "millrace-bench-"));
-    const server = await startRedisProcess({
-      binary,
-      dir,
-      socket: join(dir, "redis.sock"),
-      ack: "disk",
-    });
-    const log = createLog({ level: "warn", format: "pretty", name: "bench" });
-    const redis = await connectForCommands({ url: server.url, name: "bench", log });
+    const server = await startPrivateRedis("disk");
     const environment = childEnvironment({
       ...readConfig("edge", {}, {}),
       redisUrl: server.url,
@@ -78,19 +57,7 @@ export class Stack {
       logFormat: "json",
       ...settings,
     });
-    // Roles end by themselves when this process is gone; a redis-server would stay.
-    const leaveNothing = (): void => {
-      server.kill("SIGKILL");
-      rmSync(dir, { recursive: true, force: true });
-    };
-    process.once("exit", leaveNothing);
-    const cleanUp = async (): Promise<void> => {
-      redis.disconnect();
-      await server.stop(STOP_MS);
-      process.off("exit", leaveNothing);
-      leaveNothing();
-    };
-    const stack = new Stack({ redis, redisPid: server.pid, environment, say, cleanUp });
+    const stack = new Stack({ server, environment, say });
     try {
       for (let i = 0; i < edges; i++) await stack.addEdge();
       for (let i = 0; i < projectors; i++) await stack.addProjector();
@@ -101,14 +68,35 @@ export class Stack {
     return stack;
   }
 
-  get target(): Target {
+  /** For questions about the server and, before a run, for filling the log. */
+  get redis(): Redis {
+    return this.#server.redis;
+  }
+  get redisUrl(): string {
+    return this.#server.url;
+  }
+
+  get target(): EngineTarget {
     const addresses = this.#edges.map(({ address }) => address as string);
     return { kind: "engine", addresses, secret: SECRET, audience: AUDIENCE };
   }
 
+  /** `host:port` of every role's /metrics, by the names in `watched`. */
+  get scraped(): readonly { readonly name: string; readonly target: string }[] {
+    const named = (
+      name: string,
+      roles: readonly RoleProcess[],
+    ): { name: string; target: string }[] =>
+      roles.map(({ metricsTarget }, i) => ({
+        name: `${name} ${i + 1}`,
+        target: metricsTarget as string,
+      }));
+    return [...named("edge", this.#edges), ...named("projector", this.#projectors)];
+  }
+
   get watched(): readonly Watched[] {
     return [
-      { name: "redis", pid: this.#redisPid },
+      { name: "redis", pid: this.#server.pid },
       ...this.#edges.map(({ pid }, i) => ({ name: `edge ${i + 1}`, pid })),
       ...this.#projectors.map(({ pid }, i) => ({ name: `projector ${i + 1}`, pid })),
     ];
@@ -121,6 +109,24 @@ export class Stack {
     this.#projectors.push(await this.#launch("projector"));
   }
 
+  /** Pids, the oldest first. */
+  get projectors(): readonly number[] {
+    return this.#projectors.map(({ pid }) => pid);
+  }
+
+  /** With SIGKILL; returns when it is gone. */
+  async killProjector(pid: number): Promise<void> {
+    const at = this.#projectors.findIndex((projector) => projector.pid === pid);
+    const [projector] = this.#projectors.splice(at, 1);
+    projector?.kill("SIGKILL");
+    await projector?.exited;
+  }
+
+  /** In good order. */
+  async stopProjectors(): Promise<void> {
+    await Promise.all(this.#projectors.splice(0).map((projector) => projector.stop(STOP_MS)));
+  }
+
   #launch(role: "edge" | "projector"): Promise<RoleProcess> {
     const environment = this.#environment;
     const onLine = (line: string): void => this.#say(`${role}: ${line}`);
@@ -130,7 +136,7 @@ export class Stack {
 
   async stop(): Promise<void> {
     await Promise.all(this.#edges.map((edge) => edge.stop(STOP_MS)));
-    await Promise.all(this.#projectors.map((projector) => projector.stop(STOP_MS)));
-    await this.#cleanUp();
+    await this.stopProjectors();
+    await this.#server.stop();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Reads of an `entries` frame what the generator needs, the seqs and the texts,
+ * Reads of an `entries` or `resumed` frame what the generator needs, the seqs and the texts,
  * and steps over the rest. Throws on a shape that it does not know, because a
  * delivery that is not understood would count as lost.
  */
@@ -7,10 +7,13 @@ import { SERVER_FRAMES } from "../../src/protocol/frames.ts";
 import { readStamp, type Stamp } from "./send-frame.ts";
 
 const FRAME_FIELDS = 3;
+const PAGE_FIELDS = 7;
+const OK = "ok";
 const ENTRY_FIELDS = 7;
 /** Fields of an entry between its seq and its event. */
 const ENTRY_SKIPPED = 5;
 const MESSAGE_SENT = 1;
+const TRUE = 0xc3;
 
 export interface Entry extends Stamp {
   seq: number;
@@ -18,6 +21,22 @@ export interface Entry extends Stamp {
 
 export function isEntriesFrame(frame: Buffer): boolean {
   return frame[0] === (0x90 | FRAME_FIELDS) && frame[1] === SERVER_FRAMES.entries.code;
+}
+
+export function isPageFrame(frame: Buffer): boolean {
+  return frame[0] === (0x90 | PAGE_FIELDS) && frame[1] === SERVER_FRAMES.resumed.code;
+}
+
+/** The room that an `entries` or `resumed` frame is of; its name is short. */
+export function roomOf(frame: Buffer): string {
+  const size = (frame[2] as number) & 0x1f;
+  return frame.toString("latin1", 3, 3 + size);
+}
+
+export interface Page {
+  /** Whether it holds what comes after the cursor, and not a page to begin anew with. */
+  readonly continues: boolean;
+  readonly more: boolean;
 }
 
 export class EntriesReader {
@@ -30,6 +49,26 @@ export class EntriesReader {
     this.#bytes = frame;
     this.#at = 2;
     this.#skip();
+    this.#entries(each);
+  }
+
+  /** The same of a `resumed` frame; of a page that does not continue, no entries. */
+  readPage(frame: Buffer, each: (entry: Entry) => void): Page {
+    this.#bytes = frame;
+    this.#at = 2;
+    this.#skip();
+    const status = this.#at + 1;
+    this.#skip();
+    const continues = frame.toString("latin1", status, this.#at) === OK;
+    this.#uint();
+    this.#uint();
+    const more = this.#byte() === TRUE;
+    if (continues) this.#entries(each);
+    return { continues, more };
+  }
+
+  #entries(each: (entry: Entry) => void): void {
+    const frame = this.#bytes;
     for (let left = this.#arraySize(); left > 0; left--) {
       this.#expect(0x90 | ENTRY_FIELDS);
       this.#entry.seq = this.#uint();

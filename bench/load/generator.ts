@@ -1,24 +1,35 @@
 /**
- * The load generator: one process, many sockets, an open loop.
+ * The load generator: one process, many sockets, an open loop or a closed one.
  *
- * Messages have times at which they are due, whether or not earlier ones have
+ * In the open loop messages have times at which they are due, whether or not earlier ones have
  * arrived, and latency counts from there. A generator that waited for answers,
  * or that took the time when it came to send, would leave out just those
  * messages that had to wait (coordinated omission).
+ *
+ * In the closed loop that is just what happens: each socket sends its next message
+ * when one of its own has come back. It shows what so many patient users get done.
  */
-import { decodeServerFrame } from "../../src/protocol/codec.ts";
-import { connectAll, type Member } from "./connect.ts";
-import { EntriesReader, isEntriesFrame, type Entry } from "./entries-frame.ts";
+import type { WebSocket } from "ws";
+
+import type { Delivery, Dialect, Member, Outgoing } from "./dialect.ts";
+import { CentrifugoDialect } from "./dialects/centrifugo.ts";
+import { EngineDialect } from "./dialects/engine.ts";
+import { FloorDialect } from "./dialects/floor.ts";
+import { PubSubDialect } from "./dialects/pub-sub.ts";
+import { SocketIoDialect } from "./dialects/socket-io.ts";
 import { Ledger } from "./ledger.ts";
 import { Samples } from "./percentiles.ts";
-import type { FromGenerator, LoadReport, Plan, ToGenerator } from "./plan.ts";
-import { readStamp, SendFrame, textStart } from "./send-frame.ts";
+import type { FromGenerator, LoadReport, Plan, Target, ToGenerator } from "./plan.ts";
 
 /** How long the last messages may take; what has not come by then is lost. */
 const DRAIN_MS_MAX = 15_000;
 /** After everything has arrived once: for copies that come later. */
 const LINGER_MS = 500;
 const PROGRESS_MS = 1_000;
+/** A server from which something came so lately is not done. */
+const STILL_ARRIVING_US = 1e6;
+/** How exactly a closed loop ends. */
+const WINDOW_LOOK_MS = 10;
 
 const nowUs = (): number => performance.now() * 1_000;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -28,54 +39,77 @@ function tell(message: FromGenerator): void {
 
 class Generator {
   readonly #plan: Plan;
+  readonly #dialect: Dialect;
   readonly #members: readonly Member[];
-  readonly #frames: readonly SendFrame[];
+  readonly #outgoing: readonly Outgoing[];
   readonly #ledger: Ledger;
-  readonly #reader = new EntriesReader();
-  readonly #echo: Entry = { seq: 0, sender: 0, n: 0, atUs: 0 };
   readonly #latencyUs: Samples;
   readonly #latenessUs: Samples;
   #startUs = 0;
   #next = 0;
   #framesSeen = 0;
+  #lastArrivalUs = 0;
   #cpu: { readonly since: NodeJS.CpuUsage; share: number | null } | null = null;
 
-  constructor(plan: Plan, members: readonly Member[]) {
+  constructor(plan: Plan, dialect: Dialect, members: readonly Member[]) {
     this.#plan = plan;
+    this.#dialect = dialect;
     this.#members = members;
-    this.#frames = members.map(({ room }, i) => new SendFrame(room, i));
+    this.#outgoing = members.map(({ room }, i) => dialect.outgoing(room, i));
     this.#ledger = new Ledger(plan.rooms, plan.membersPerRoom);
     const expected = plan.messagesPerSec * plan.measureSec;
     this.#latencyUs = new Samples(expected * plan.membersPerRoom);
     this.#latenessUs = new Samples(expected);
     members.forEach(({ socket, nextSeq }, receiver) => {
       if (nextSeq !== null) this.#ledger.startAt(receiver, nextSeq);
-      socket.on("message", (data: Buffer) => this.#received(receiver, data));
+      socket.on("message", (data: Buffer) => this.#received(receiver, socket, data));
+      socket.on("close", () => this.#ledger.closed++);
     });
   }
 
   async run(): Promise<LoadReport> {
     this.#startUs = nowUs();
-    const { warmUpSec, measureSec, messagesPerSec, membersPerRoom } = this.#plan;
-    const total = Math.round((warmUpSec + measureSec) * messagesPerSec);
+    const { membersPerRoom, inFlight } = this.#plan;
     const progress = setInterval(() => this.#progress(), PROGRESS_MS);
-    // What is put off is not sent again here: past the engine's limit there is nothing to measure.
-    while (this.#next < total && this.#ledger.refused === 0) {
+    await (inFlight === undefined ? this.#sendOnTime() : this.#sendAfterAnswers(inFlight));
+    this.#noteWindow(Infinity);
+    const deadline = performance.now() + DRAIN_MS_MAX;
+    const expected = this.#ledger.totalSent * membersPerRoom;
+    while (this.#ledger.delivered < expected && performance.now() < deadline && !this.#pastLimit) {
+      await pause(10);
+    }
+    const isMissing = this.#ledger.delivered < expected;
+    this.#ledger.unfinished = isMissing && nowUs() - this.#lastArrivalUs < STILL_ARRIVING_US;
+    await pause(LINGER_MS);
+    clearInterval(progress);
+    return this.#report();
+  }
+
+  async #sendOnTime(): Promise<void> {
+    const { warmUpSec, measureSec, messagesPerSec } = this.#plan;
+    const total = Math.round((warmUpSec + measureSec) * messagesPerSec);
+    while (this.#next < total && !this.#pastLimit) {
       this.#sendDue(total);
       this.#noteWindow(nowUs());
       // Node rounds up to whole milliseconds: some messages leave late, and are counted as such.
       await pause((this.#dueUs(this.#next) - nowUs()) / 1_000);
     }
-    this.#noteWindow(Infinity);
-    const deadline = performance.now() + DRAIN_MS_MAX;
-    const expected = this.#ledger.totalSent * membersPerRoom;
-    while (this.#ledger.delivered < expected && performance.now() < deadline) {
-      if (this.#ledger.refused > 0) break;
-      await pause(10);
+  }
+
+  /** Only begins it: what comes back sends the rest, until the window ends. */
+  async #sendAfterAnswers(inFlight: number): Promise<void> {
+    for (let n = 0; n < inFlight; n++) {
+      for (const sender of this.#members.keys()) this.#send(sender, n, nowUs());
     }
-    await pause(LINGER_MS);
-    clearInterval(progress);
-    return this.#report();
+    while (nowUs() < this.#window.toUs && !this.#pastLimit) {
+      this.#noteWindow(nowUs());
+      await pause(WINDOW_LOOK_MS);
+    }
+  }
+
+  /** What is put off is not sent again here, and nobody reconnects: there is nothing to measure. */
+  get #pastLimit(): boolean {
+    return this.#ledger.refused > 0 || this.#ledger.closed > 0;
   }
 
   #dueUs(index: number): number {
@@ -90,22 +124,25 @@ class Generator {
 
   #sendDue(total: number): void {
     const { rooms, membersPerRoom } = this.#plan;
-    const { fromUs } = this.#window;
     while (this.#next < total) {
       const dueUs = this.#dueUs(this.#next);
-      const lateUs = nowUs() - dueUs;
-      if (lateUs < 0) return;
+      if (nowUs() < dueUs) return;
       // Room after room, so that neighbours in time are not neighbours in a room.
       const turn = this.#next++;
       const place = Math.floor(turn / rooms) % membersPerRoom;
       const sender = (turn % rooms) * membersPerRoom + place;
-      const n = Math.floor(turn / (rooms * membersPerRoom));
-      const { socket, firstK } = this.#members[sender] as Member;
-      const frame = (this.#frames[sender] as SendFrame).stamp(firstK + n, n, Math.floor(dueUs));
-      this.#ledger.sent(sender);
-      if (dueUs >= fromUs) this.#latenessUs.add(lateUs);
-      socket.send(frame);
+      this.#send(sender, Math.floor(turn / (rooms * membersPerRoom)), dueUs);
     }
+  }
+
+  /** The `n`th message of a sender. */
+  #send(sender: number, n: number, dueUs: number): void {
+    const { socket } = this.#members[sender] as Member;
+    const outgoing = this.#outgoing[sender] as Outgoing;
+    const bytes = outgoing.stamp(n, Math.floor(dueUs));
+    this.#ledger.sent(sender);
+    if (dueUs >= this.#window.fromUs) this.#latenessUs.add(nowUs() - dueUs);
+    socket.send(bytes, { binary: outgoing.binary });
   }
 
   /** Tells the parent of the window's ends, at which it looks at the processes. */
@@ -122,27 +159,23 @@ class Generator {
     }
   }
 
-  #received(receiver: number, data: Buffer): void {
+  #received(receiver: number, socket: WebSocket, data: Buffer): void {
     const atUs = nowUs();
-    if (this.#plan.target.kind === "floor") {
-      readStamp(data, textStart(data), this.#echo);
-      this.#framesSeen++;
-      this.#arrived(receiver, this.#echo, atUs, false);
-      return;
-    }
-    if (!isEntriesFrame(data)) {
-      const { type } = decodeServerFrame(data);
-      if (type !== "beat" && type !== "accepted" && type !== "applied") this.#ledger.refused++;
-      return;
-    }
-    this.#framesSeen++;
-    this.#reader.read(data, (entry) => this.#arrived(receiver, entry, atUs, true));
+    const heard = this.#dialect.read(data, socket, (each) => this.#arrived(receiver, each, atUs));
+    if (heard === "messages") this.#framesSeen++;
+    if (heard === "refused") this.#ledger.refused++;
   }
 
-  #arrived(receiver: number, entry: Entry, atUs: number, hasSeq: boolean): void {
-    this.#ledger.arrived(receiver, entry.sender, entry.n, hasSeq ? entry.seq : null);
-    const { fromUs } = this.#window;
-    if (entry.atUs >= Math.floor(fromUs)) this.#latencyUs.add(atUs - entry.atUs);
+  #arrived(receiver: number, { sender, n, seq, atUs: dueUs }: Delivery, atUs: number): void {
+    this.#ledger.arrived(receiver, sender, n, seq);
+    this.#lastArrivalUs = atUs;
+    const { fromUs, toUs } = this.#window;
+    const { inFlight } = this.#plan;
+    const isOwn = receiver === sender;
+    const counts = inFlight === undefined || isOwn;
+    if (counts && dueUs >= Math.floor(fromUs)) this.#latencyUs.add(atUs - dueUs);
+    if (inFlight === undefined || !isOwn || atUs >= toUs) return;
+    this.#send(receiver, n + inFlight, nowUs());
   }
 
   #progress(): void {
@@ -177,6 +210,21 @@ function inMs(us: LoadReport["latencyMs"]): LoadReport["latencyMs"] {
   };
 }
 
+function dialectOf(target: Target): Dialect {
+  switch (target.kind) {
+    case "engine":
+      return new EngineDialect(target);
+    case "floor":
+      return new FloorDialect();
+    case "socket-io":
+      return new SocketIoDialect();
+    case "pub-sub":
+      return new PubSubDialect();
+    case "centrifugo":
+      return new CentrifugoDialect();
+  }
+}
+
 async function heard<T extends ToGenerator["type"]>(type: T): Promise<ToGenerator & { type: T }> {
   return new Promise((resolve) => {
     process.on("message", (message: ToGenerator) => {
@@ -188,7 +236,8 @@ async function heard<T extends ToGenerator["type"]>(type: T): Promise<ToGenerato
 process.once("disconnect", () => process.exit(1));
 const go = heard("go");
 const { plan } = await heard("plan");
-const generator = new Generator(plan, await connectAll(plan));
+const dialect = dialectOf(plan.target);
+const generator = new Generator(plan, dialect, await dialect.connect(plan));
 tell({ type: "connected" });
 await go;
 tell({ type: "done", report: await generator.run() });

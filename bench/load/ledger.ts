@@ -1,6 +1,7 @@
 /**
  * Every delivery is checked: in a room the seqs that a socket sees have no hole,
- * and every message of every sender is seen once, in the sender's order.
+ * and every message of every sender is seen once, in the sender's order. Where
+ * there are no seqs, the orders that the members of a room saw are compared.
  */
 import type { Completeness } from "./plan.ts";
 
@@ -13,11 +14,15 @@ export class Ledger {
   /** Numbers that were jumped over, by place in `#next`. */
   readonly #missing = new Map<number, Set<number>>();
   readonly #sent: Float64Array;
+  /** What each receiver saw, in its order, where there are no seqs. */
+  readonly #orders: number[][];
   #totalSent = 0;
   #delivered = 0;
   #doubled = 0;
   #reordered = 0;
   refused = 0;
+  closed = 0;
+  unfinished = false;
 
   constructor(rooms: number, membersPerRoom: number) {
     const sockets = rooms * membersPerRoom;
@@ -25,6 +30,7 @@ export class Ledger {
     this.#nextSeq = new Float64Array(sockets).fill(-1);
     this.#next = new Float64Array(sockets * membersPerRoom);
     this.#sent = new Float64Array(sockets);
+    this.#orders = Array.from({ length: sockets }, () => []);
   }
 
   get totalSent(): number {
@@ -53,6 +59,8 @@ export class Ledger {
     if (seq !== null) {
       if (seq !== this.#nextSeq[receiver]) this.#reordered++;
       this.#nextSeq[receiver] = seq + 1;
+    } else {
+      this.#orders[receiver]?.push(n * this.#members + (sender % this.#members));
     }
     const place = receiver * this.#members + (sender % this.#members);
     const next = this.#next[place] as number;
@@ -81,6 +89,23 @@ export class Ledger {
     return lost;
   }
 
+  /** Deliveries after which came one that the room's first member had seen earlier. */
+  get disagreed(): number {
+    let disagreed = 0;
+    for (let first = 0; first < this.#orders.length; first += this.#members) {
+      const ranks = new Map(this.#orders[first]?.map((message, rank) => [message, rank]));
+      for (const order of this.#orders.slice(first + 1, first + this.#members)) {
+        let last = -1;
+        for (const message of order) {
+          const rank = ranks.get(message) ?? last;
+          if (rank < last) disagreed++;
+          last = rank;
+        }
+      }
+    }
+    return disagreed;
+  }
+
   completeness(): Completeness {
     return {
       sent: this.#totalSent,
@@ -88,7 +113,10 @@ export class Ledger {
       lost: this.lost,
       doubled: this.#doubled,
       reordered: this.#reordered,
+      disagreed: this.disagreed,
       refused: this.refused,
+      closed: this.closed,
+      unfinished: this.unfinished,
     };
   }
 }

@@ -1,12 +1,10 @@
 /** One run of the generator against processes that are watched meanwhile. */
-import { fork, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { cpus } from "node:os";
-import { fileURLToPath } from "node:url";
 
 import { machineBusyUs, usageOf, type Usage, type Watched } from "../engine/process-usage.ts";
 import { commandsPerMessage, redisUsage, type CommandUse } from "../engine/redis-usage.ts";
 import type { Redis } from "../../src/redis/connect.ts";
+import { Child } from "./child.ts";
 import type { FromGenerator, LoadReport, Plan, ToGenerator } from "./plan.ts";
 
 export interface ProcessFigures {
@@ -38,18 +36,18 @@ interface Look {
 
 /** A generator that has connected everybody and waits. */
 export class Load {
-  readonly #child: ChildProcess;
+  readonly #child: Child<ToGenerator, FromGenerator>;
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: Child<ToGenerator, FromGenerator>) {
     this.#child = child;
   }
 
   static async connect(plan: Plan): Promise<Load> {
-    const child = fork(fileURLToPath(new URL("generator.js", import.meta.url)));
-    const load = new Load(child);
-    load.#tell({ type: "plan", plan });
-    await load.#heard("connected");
-    return load;
+    const child = new Child<ToGenerator, FromGenerator>("generator");
+    const connected = child.heard("connected");
+    child.tell({ type: "plan", plan });
+    await connected;
+    return new Load(child);
   }
 
   async measure(
@@ -57,15 +55,15 @@ export class Load {
     redis: Redis | null,
     say: (text: string) => void,
   ): Promise<Measured> {
-    this.#child.on("message", (message: FromGenerator) => {
-      if (message.type === "progress") say(`sent ${message.sent}, arrived ${message.delivered}`);
+    this.#child.on("progress", ({ sent, delivered }) => {
+      say(`sent ${sent}, arrived ${delivered}`);
     });
     const [measuring, measured, done] = [
-      this.#heard("measuring"),
-      this.#heard("measured"),
-      this.#heard("done"),
+      this.#child.heard("measuring"),
+      this.#child.heard("measured"),
+      this.#child.heard("done"),
     ];
-    this.#tell({ type: "go" });
+    this.#child.tell({ type: "go" });
     await measuring;
     const before = this.#look(watched);
     const redisBefore = redis && (await redisUsage(redis));
@@ -82,36 +80,17 @@ export class Load {
     };
   }
 
-  async close(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    const gone = once(this.#child, "exit");
-    if (this.#child.connected) this.#child.disconnect();
-    await gone;
+  close(): Promise<void> {
+    return this.#child.close();
   }
 
   #look(watched: readonly Watched[]): Look {
     return {
       at: performance.now(),
       busyUs: machineBusyUs(),
-      generator: usageOf(this.#child.pid as number),
+      generator: usageOf(this.#child.pid),
       usages: watched.map(({ pid }) => usageOf(pid)),
     };
-  }
-
-  #tell(message: ToGenerator): void {
-    this.#child.send(message);
-  }
-
-  #heard<T extends FromGenerator["type"]>(type: T): Promise<FromGenerator & { type: T }> {
-    return new Promise((resolve, reject) => {
-      const listen = (message: FromGenerator): void => {
-        if (message.type !== type) return;
-        this.#child.off("message", listen);
-        resolve(message as FromGenerator & { type: T });
-      };
-      this.#child.on("message", listen);
-      this.#child.once("exit", (code) => reject(new Error(`the generator ended with ${code}`)));
-    });
   }
 }
 

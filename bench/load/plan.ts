@@ -1,15 +1,21 @@
 /** What the generator is told and what it answers, over the channel to its parent. */
 
+export interface EngineTarget {
+  readonly kind: "engine";
+  /** Of the edges; the members of a room are spread over all of them. */
+  readonly addresses: readonly string[];
+  /** Signs the tokens of the users that are made up. */
+  readonly secret: string;
+  readonly audience: string;
+}
+
+/** What the engine is measured beside. */
+export const PEER_KINDS = ["socket-io", "pub-sub", "centrifugo"] as const;
+export type PeerKind = (typeof PEER_KINDS)[number];
+
 export type Target =
-  | {
-      readonly kind: "engine";
-      /** Of the edges; the members of a room are spread over all of them. */
-      readonly addresses: readonly string[];
-      /** Signs the tokens of the users that are made up. */
-      readonly secret: string;
-      readonly audience: string;
-    }
-  | { readonly kind: "floor"; readonly addresses: readonly string[] };
+  | EngineTarget
+  | { readonly kind: "floor" | PeerKind; readonly addresses: readonly string[] };
 
 export interface Plan {
   readonly target: Target;
@@ -20,6 +26,11 @@ export interface Plan {
   readonly quietRooms: number;
   /** All senders together; 0 only connects. */
   readonly messagesPerSec: number;
+  /**
+   * Makes the loop a closed one: each socket has so many messages under way, at most
+   * LIMITS.commandsInFlight, and `messagesPerSec` is only what is made room for.
+   */
+  readonly inFlight?: number;
   readonly warmUpSec: number;
   readonly measureSec: number;
 }
@@ -40,8 +51,14 @@ export interface Completeness {
   readonly lost: number;
   readonly doubled: number;
   readonly reordered: number;
-  /** Commands that the engine put off or refused. */
+  /** Deliveries in another order than at the room's first member; looked at where there are no seqs. */
+  readonly disagreed: number;
+  /** Commands that the server put off or refused. */
   readonly refused: number;
+  /** Sockets that the server closed. */
+  readonly closed: number;
+  /** Something still arrived when the time for the last messages was over. */
+  readonly unfinished: boolean;
 }
 
 export interface Percentiles {
@@ -56,9 +73,12 @@ export interface LoadReport {
   readonly completeness: Completeness;
   /** Messages whose intended time lies in the measured window. */
   readonly messages: number;
-  /** From the intended time of the send to the arrival at each receiver, within the window. */
+  /**
+   * From the intended time of the send to the arrival at each receiver, within the
+   * window; in a closed loop from the send to the arrival at the sender.
+   */
   readonly latencyMs: Percentiles;
-  /** How late the generator itself sent: part of every latency above. */
+  /** How late the generator itself sent: part of every latency above, 0 in a closed loop. */
   readonly latenessMs: Percentiles;
   /** Of the generator, as a share of one core. */
   readonly cpuShare: number;

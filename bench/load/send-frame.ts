@@ -8,7 +8,7 @@
  */
 import { decodeClientFrame } from "../../src/protocol/codec.ts";
 
-const TEXT_BYTES = 64;
+export const TEXT_BYTES = 64;
 const DIGITS = { sender: 6, n: 9, atUs: 12 } as const;
 const AT = { sender: 0, n: 7, atUs: 17 } as const;
 const UINT32 = 0xce;
@@ -24,8 +24,8 @@ export class SendFrame {
     const head = [0x94, 16, UINT32, 0, 0, 0, 1, 0xa0 | name.length, ...name, TEXT8, TEXT_BYTES];
     this.#kAt = 3;
     this.#textAt = head.length;
-    this.bytes = Buffer.concat([Buffer.from(head), Buffer.alloc(TEXT_BYTES, ".")]);
-    writeDigits(this.bytes, this.#textAt + AT.sender, DIGITS.sender, sender);
+    this.bytes = Buffer.concat([Buffer.from(head), Buffer.alloc(TEXT_BYTES)]);
+    writeSender(this.bytes, this.#textAt, sender);
     const read = decodeClientFrame(this.bytes);
     if (read.type !== "send" || read.room !== room) throw new Error("the send template is wrong");
   }
@@ -33,8 +33,7 @@ export class SendFrame {
   /** The bytes are valid until the next call. */
   stamp(k: number, n: number, atUs: number): Buffer {
     this.bytes.writeUInt32BE(k, this.#kAt);
-    writeDigits(this.bytes, this.#textAt + AT.n, DIGITS.n, n);
-    writeDigits(this.bytes, this.#textAt + AT.atUs, DIGITS.atUs, atUs);
+    writeStamp(this.bytes, this.#textAt, n, atUs);
     return this.bytes;
   }
 }
@@ -56,6 +55,18 @@ export function readStamp(bytes: Buffer, at: number, stamp: Stamp): void {
 /** A `send` frame that a bare server passes on as it came: where its text begins. */
 export function textStart(bytes: Buffer): number {
   return bytes.length - TEXT_BYTES;
+}
+
+/** Fills in what stays the same in the text that begins at `at`. */
+export function writeSender(bytes: Buffer, at: number, sender: number): void {
+  bytes.fill(".", at, at + TEXT_BYTES);
+  writeDigits(bytes, at + AT.sender, DIGITS.sender, sender);
+}
+
+/** Fills in what is another in every message. */
+export function writeStamp(bytes: Buffer, at: number, n: number, atUs: number): void {
+  writeDigits(bytes, at + AT.n, DIGITS.n, n);
+  writeDigits(bytes, at + AT.atUs, DIGITS.atUs, atUs);
 }
 
 function writeDigits(bytes: Buffer, at: number, width: number, value: number): void {

@@ -1,10 +1,12 @@
 /** What it costs to hold connections on which nothing happens. */
 import { startFloor } from "../engine/floor.ts";
+import { startPeer, type PeerChoice } from "../engine/peer.ts";
 import { usageOf, type Watched } from "../engine/process-usage.ts";
 import { redisUsage } from "../engine/redis-usage.ts";
 import { Stack } from "../engine/stack.ts";
 import { Load } from "../load/measure.ts";
 import type { Plan, Target } from "../load/plan.ts";
+import { peersOf } from "./one-run.ts";
 import type { Scenario } from "./scenario.ts";
 
 const CONNECTIONS = { full: 5_000, quick: 100 } as const;
@@ -33,6 +35,7 @@ export const idle: Scenario = {
     bench.say("floor");
     const bare = await holdFloor(connections, settle);
     bench.say("engine");
+    let ours: Held;
     const stack = await Stack.start({ edges: 1, projectors: 1, say: bench.say });
     try {
       const edge = stack.watched.find(({ name }) => name === "edge 1") as Watched;
@@ -40,13 +43,33 @@ export const idle: Scenario = {
       const held = await hold("edge", stack.target, edge, connections, settle);
       const after = await redisUsage(stack.redis);
       const redisKibPerRoom = kib((after.usedBytes - before.usedBytes) / 1_024 / held.rooms);
-      const cases = [bare, { ...held, redisKibPerRoom }];
-      return { cases, table: tableOf(cases), faults: [] };
+      ours = { ...held, redisKibPerRoom };
     } finally {
       await stack.stop();
     }
+    const cases = [bare, ours];
+    for (const [name, choice] of peersOf(bench)) {
+      bench.say(name);
+      cases.push(await holdPeer(name, choice, connections, settle));
+    }
+    return { cases, table: tableOf(cases), faults: [] };
   },
 };
+
+async function holdPeer(
+  name: string,
+  choice: PeerChoice,
+  connections: number,
+  settle: () => Promise<void>,
+): Promise<Held> {
+  const peer = await startPeer(choice, 1);
+  try {
+    const node = peer.watched.find((each) => each.name === "node 1") as Watched;
+    return await hold(name, peer.target, node, connections, settle);
+  } finally {
+    await peer.stop();
+  }
+}
 
 async function holdFloor(connections: number, settle: () => Promise<void>): Promise<Held> {
   const floor = await startFloor();

@@ -7,6 +7,10 @@ export interface Bench {
   readonly quick: boolean;
   /** Of a scenario that has some, only these; null: its own. */
   readonly points: readonly number[] | null;
+  /** Whether what others have made is measured too. */
+  readonly peers: boolean;
+  /** Path of a binary of Centrifugo 6. */
+  readonly centrifugo: string | null;
   /** One line on what goes on, replaced by the next. */
   readonly say: (text: string) => void;
   /** Before each thing that is measured: waits, for a while, for others to be done. */
@@ -31,16 +35,26 @@ export interface Findings {
 }
 
 /** Empty when everything arrived once and in order. */
-export function faultsOf(name: string, { completeness }: Measured["report"]): string[] {
-  const { lost, doubled, reordered, refused } = completeness;
-  return lost + doubled + reordered + refused === 0 ? [] : [`${name}: ${told(completeness)}`];
+export function faultsOf(
+  name: string,
+  { completeness }: Pick<Measured["report"], "completeness">,
+): string[] {
+  const { lost, doubled, reordered, disagreed, refused, closed } = completeness;
+  const wrong = lost + doubled + reordered + disagreed + refused + closed;
+  return wrong === 0 ? [] : [`${name}: ${told(completeness)}`];
 }
 
 /** Completeness, in the words that every result has. */
-export function told({ lost, doubled, reordered, refused }: Completeness): string {
-  // The client sends again what was put off; the generator does not, so nothing can be said of loss.
+export function told(completeness: Completeness): string {
+  const { sent, lost, doubled, reordered, disagreed, refused, closed } = completeness;
+  // A client sends again, or comes back; the generator does not, so nothing can be said of loss.
+  if (closed > 0) return `past its limit: closed ${closed} sockets`;
   if (refused > 0) return "past its limit: commands were put off";
-  return `lost ${lost} doubled ${doubled} reordered ${reordered}`;
+  if (completeness.unfinished) {
+    return `past its limit: of ${sent} messages ${lost} deliveries were still to come at the end`;
+  }
+  const others = disagreed === 0 ? "" : `, ${disagreed} in another order than at other members`;
+  return `lost ${lost} doubled ${doubled} reordered ${reordered}${others}`;
 }
 
 export function percent(share: number): string {

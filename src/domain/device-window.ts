@@ -18,96 +18,116 @@ export const WINDOW_TTL_MS = 7 * 24 * 3_600_000;
 type Mark = number;
 const UNSEEN: Mark = 0;
 
-export interface DeviceWindow {
+const WIDTH = LIMITS.deviceWindow;
+
+/**
+ * Changes in place, like a room: its owner is the only holder, and drops it when
+ * an APPLY fails. The marks are a ring, so that a command costs one of them.
+ */
+export class DeviceWindow {
   /** Time of the newest command, in milliseconds since 1970. */
-  readonly at: number;
+  #at = 0;
   /** The highest command number seen; 0 for none. */
-  readonly top: number;
-  /** `marks[i]` tells of command `top - i`; at most LIMITS.deviceWindow of them. */
-  readonly marks: readonly Mark[];
-}
+  #top = 0;
+  /** How many numbers from `top` down have a mark; what is below was not seen. At most WIDTH. */
+  #known = 0;
+  /** The mark of number k is at k modulo WIDTH. */
+  readonly #marks: Mark[] = [];
 
-export const EMPTY_WINDOW: DeviceWindow = { at: 0, top: 0, marks: [] };
+  /** From what `pack` made; an empty one from null. Throws for bytes that are no window. */
+  static unpack(bytes: Uint8Array | null): DeviceWindow {
+    const window = new DeviceWindow();
+    if (bytes === null) return window;
+    const values = varints(bytes);
+    const [at, top] = values;
+    if (at === undefined || top === undefined || values.length > 2 + WIDTH) {
+      throw new Error(`a device window of ${values.length} numbers`);
+    }
+    window.#at = at;
+    window.#top = top;
+    window.#known = values.length - 2;
+    let last = 0;
+    for (let age = 0; age < window.#known; age++) {
+      const value = values[age + 2] as number;
+      let mark = UNSEEN;
+      if (value % 2 === 1) mark = -(value + 1) / 2;
+      else if (value > 0) mark = last += unzigzag(value / 2 - 1);
+      window.#put(age, mark);
+    }
+    return window;
+  }
 
-/** The window as a command at time `at` meets it. */
-export function windowAt(window: DeviceWindow, at: number): DeviceWindow {
-  return at - window.at > WINDOW_TTL_MS ? EMPTY_WINDOW : window;
-}
+  /** Marks kept. */
+  get size(): number {
+    return this.#known;
+  }
 
-/** The result of an earlier copy; null for a command that is new. */
-export function findCopy(window: DeviceWindow, k: CommandNumber): CommandResult | null {
-  const age = window.top - k;
-  if (age < 0) return null;
-  if (age >= LIMITS.deviceWindow) return { status: "applied", seq: 0 as Seq };
-  const mark = window.marks[age] ?? UNSEEN;
-  if (mark === UNSEEN) return null;
-  if (mark > 0) return { status: "applied", seq: (mark - 1) as Seq };
-  return { status: "rejected", code: ERROR_CODES[-1 - mark] as ErrorCode };
-}
+  /** The result of an earlier copy of a command that comes at time `at`; null for one that is new. */
+  find(k: CommandNumber, at: number): CommandResult | null {
+    const age = this.#top - k;
+    if (age < 0 || this.#hasEnded(at)) return null;
+    if (age >= WIDTH) return { status: "applied", seq: 0 as Seq };
+    const mark = age < this.#known ? this.#mark(age) : UNSEEN;
+    if (mark === UNSEEN) return null;
+    if (mark > 0) return { status: "applied", seq: (mark - 1) as Seq };
+    return { status: "rejected", code: ERROR_CODES[-1 - mark] as ErrorCode };
+  }
 
-/** The window after a new command was decided. */
-export function record(
-  window: DeviceWindow,
-  k: CommandNumber,
-  at: number,
-  result: CommandResult,
-): DeviceWindow {
-  const mark = result.status === "applied" ? 1 + result.seq : -1 - ERROR_CODES.indexOf(result.code);
-  if (k > window.top) return advance(window, k, at, mark);
-  const marks = [...window.marks];
-  while (marks.length <= window.top - k) marks.push(UNSEEN);
-  marks[window.top - k] = mark;
-  return { at, top: window.top, marks };
-}
+  /** Takes in that the new command `k` was decided. */
+  record(k: CommandNumber, at: number, result: CommandResult): void {
+    if (this.#hasEnded(at)) this.#top = this.#known = 0;
+    if (k > this.#top) this.#advance(k);
+    this.#at = at;
+    const age = this.#top - k;
+    while (this.#known <= age) this.#put(this.#known++, UNSEEN);
+    const applied = result.status === "applied";
+    this.#put(age, applied ? 1 + result.seq : -1 - ERROR_CODES.indexOf(result.code));
+  }
 
-function advance(window: DeviceWindow, k: number, at: number, mark: Mark): DeviceWindow {
-  const skipped = Math.min(k - window.top - 1, LIMITS.deviceWindow - 1);
-  const kept = window.marks.slice(0, LIMITS.deviceWindow - 1 - skipped);
-  // A device that is new here has nothing before its first command to tell apart from unseen.
-  if (kept.length === 0) return { at, top: k, marks: [mark] };
-  const unseen = Array.from({ length: skipped }, () => UNSEEN);
-  return { at, top: k, marks: [mark, ...unseen, ...kept] };
+  #hasEnded(at: number): boolean {
+    return at - this.#at > WINDOW_TTL_MS;
+  }
+
+  #advance(top: number): void {
+    const skipped = Math.min(top - this.#top - 1, WIDTH - 1);
+    const kept = Math.min(this.#known, WIDTH - 1 - skipped);
+    this.#top = top;
+    // A device that is new here has nothing before its first command to tell apart from unseen.
+    this.#known = kept === 0 ? 1 : 1 + skipped + kept;
+    if (kept > 0) for (let age = 1; age <= skipped; age++) this.#put(age, UNSEEN);
+  }
+
+  #mark(age: number): Mark {
+    return this.#marks[(this.#top - age) % WIDTH] ?? UNSEEN;
+  }
+  #put(age: number, mark: Mark): void {
+    this.#marks[(this.#top - age) % WIDTH] = mark;
+  }
+
+  /**
+   * Time, top and the marks as varints, 1 to 2 bytes a mark: an application is the
+   * difference to the one before it in the window, because this text is written for
+   * every device of every batch. 0 unseen, odd rejected, even applied.
+   */
+  pack(): Uint8Array {
+    let end = putVarint(putVarint(0, this.#at), this.#top);
+    let last = 0;
+    for (let age = 0; age < this.#known; age++) {
+      const mark = this.#mark(age);
+      if (mark === UNSEEN) end = putVarint(end, 0);
+      else if (mark < 0) end = putVarint(end, 2 * -mark - 1);
+      else {
+        end = putVarint(end, 2 * (1 + zigzag(mark - last)));
+        last = mark;
+      }
+    }
+    return scratch.slice(0, end);
+  }
 }
 
 /** Sevens of bits, low ones first; the top bit says that more follow. */
 const VARINT_BYTES_MAX = 8;
-const scratch = new Uint8Array((2 + LIMITS.deviceWindow) * VARINT_BYTES_MAX);
-
-/**
- * Time, top and the marks as varints, 1 to 2 bytes a mark: an application is the
- * difference to the one before it in the window, because this text is written for
- * every device of every batch. 0 unseen, odd rejected, even applied.
- */
-export function packWindow({ at, top, marks }: DeviceWindow): Uint8Array {
-  let end = putVarint(putVarint(0, at), top);
-  let last = 0;
-  for (const mark of marks) {
-    if (mark === UNSEEN) end = putVarint(end, 0);
-    else if (mark < 0) end = putVarint(end, 2 * -mark - 1);
-    else {
-      end = putVarint(end, 2 * (1 + zigzag(mark - last)));
-      last = mark;
-    }
-  }
-  return scratch.slice(0, end);
-}
-
-export function unpackWindow(bytes: Uint8Array | null): DeviceWindow {
-  if (bytes === null) return EMPTY_WINDOW;
-  const values = varints(bytes);
-  const [at, top] = values;
-  if (at === undefined || top === undefined || values.length > 2 + LIMITS.deviceWindow) {
-    throw new Error(`a device window of ${values.length} numbers`);
-  }
-  const marks: Mark[] = [];
-  let last = 0;
-  for (const value of values.slice(2)) {
-    if (value === 0) marks.push(UNSEEN);
-    else if (value % 2 === 1) marks.push(-(value + 1) / 2);
-    else marks.push((last += unzigzag(value / 2 - 1)));
-  }
-  return { at, top, marks };
-}
+const scratch = new Uint8Array((2 + WIDTH) * VARINT_BYTES_MAX);
 
 const zigzag = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * value);
 const unzigzag = (value: number): number => (value % 2 === 1 ? -(value + 1) / 2 : value / 2);

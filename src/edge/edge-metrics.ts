@@ -94,7 +94,7 @@ function publishPeople(to: Publisher, { tally, people }: EdgeParts): void {
 
 function publishLinks(to: Publisher, { redis, hot, blocking, news }: Links): void {
   tallyOf(redis).publish(to, "reads");
-  tallyOf(hot).publish(to, "hot");
+  hot.tally.publish(to, "hot");
   blocking.tally.publish(to, "blocking");
   news.tally.publish(to, "news");
 }

@@ -2,6 +2,7 @@
 import type { Log } from "../ops/log.ts";
 import type { AckLevel } from "../protocol/frames.ts";
 import { connectForCommands, type Redis } from "../redis/connect.ts";
+import { PlainLink } from "../redis/plain-link.ts";
 import { checkRedis } from "../redis/requirements.ts";
 import { BlockingReader } from "../redis/streams-reader.ts";
 import { Subscriber } from "../redis/subscriber.ts";
@@ -12,7 +13,7 @@ export interface Links {
   /** Pages of history, tickets, sweeps. */
   readonly redis: Redis;
   /** Appends and paced reads: nothing else may delay them. */
-  readonly hot: Redis;
+  readonly hot: PlainLink;
   readonly blocking: BlockingReader;
   /** Signs of typing, of all edges, and whose list of rooms has changed. */
   readonly news: Subscriber;
@@ -36,7 +37,8 @@ export async function openLinks(options: {
   try {
     await checkRedis(redis, ack, log);
     await openDeployment(redis, keys);
-    const hot = await connectForCommands({ url, name: `edge hot ${edge}`, log });
+    const name = `edge hot ${edge}`;
+    const hot = await PlainLink.over(await connectForCommands({ url, name, log }), log);
     opened.push(hot);
     const blocking = await BlockingReader.connect({ url, name: `edge read ${edge}`, log });
     opened.push({ disconnect: () => blocking.close() });

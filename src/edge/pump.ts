@@ -14,6 +14,7 @@ import type { Lifecycle } from "../ops/lifecycle.ts";
 import type { Log } from "../ops/log.ts";
 import { Pace } from "../ops/pace.ts";
 import { pipeline, type Redis, type RedisArg } from "../redis/connect.ts";
+import type { PlainLink } from "../redis/plain-link.ts";
 import { readStreams, type StreamEntry } from "../redis/replies.ts";
 import { finishScripts } from "../redis/script.ts";
 import { readCommand, type BlockingReader } from "../redis/streams-reader.ts";
@@ -24,7 +25,7 @@ import type { RoomReader } from "./room-reader.ts";
 import type { RoomTail, RoomTails } from "./room-tails.ts";
 import { offerConversations, type TailSource } from "./tail-source.ts";
 
-const PACE = { busyAt: 400, restMinMs: 3, fullAt: 4_000, restMaxMs: 8 } as const;
+const PACE = { busyAt: 400, restMinMs: 4, fullAt: 4_000, restMaxMs: 5 } as const;
 const BLOCK_MS = 5_000;
 /** Entries of one stream in one read. */
 const READ_COUNT = 200;
@@ -41,7 +42,7 @@ const RECOVERY_ROOMS_AT_ONCE = 100;
 export interface PumpOptions {
   readonly redis: Redis;
   /** Appends and paced reads; a connection of its own, so that no page of history delays them. */
-  readonly hot: Redis;
+  readonly hot: PlainLink;
   readonly blocking: BlockingReader;
   readonly ingest: Ingest;
   readonly tails: RoomTails;
@@ -74,10 +75,10 @@ export class Pump {
     this.#source = options.sources.direct;
     options.ingest.onWork = () => this.#scheduleFlush();
     options.tails.onWanted = () => this.#wake();
-    options.hot.on("close", () => {
+    options.hot.onDown = () => {
       this.#downSinceMs ??= monotonicMs();
-    });
-    options.hot.on("ready", () => this.#recover());
+    };
+    options.hot.onUp = () => this.#recover();
   }
 
   /** The rest before the last tick, and the rate that it follows. */
@@ -103,7 +104,7 @@ export class Pump {
       } catch (error) {
         this.#busy = false;
         // The lifecycle's pauses grow, and whoever follows a room would wait for one when Redis is back.
-        if (this.#o.hot.status === "ready") throw error;
+        if (this.#o.hot.up) throw error;
         await lifecycle.sleep(RETRY_MS);
       }
     }
@@ -196,7 +197,7 @@ export class Pump {
   #begin(): Departure | null {
     const { ingest, hot } = this.#o;
     if (this.#flying || !ingest.hasWork) return null;
-    const away = hot.status !== "ready" && this.#downSinceMs !== null;
+    const away = !hot.up && this.#downSinceMs !== null;
     if (away && monotonicMs() - (this.#downSinceMs ?? 0) > AWAY_MS) {
       ingest.giveUpAll();
       return null;

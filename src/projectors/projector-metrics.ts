@@ -1,7 +1,7 @@
 /** What a projector answers to a scrape. */
 import type { Log } from "../ops/log.ts";
 import { Metrics, publishCounts, type Publisher } from "../ops/metrics.ts";
-import { tallyOf, type Redis } from "../redis/connect.ts";
+import { tallyOf, type Pipelining, type Redis } from "../redis/connect.ts";
 import type { BlockingReader } from "../redis/streams-reader.ts";
 import type { PresenceSweep } from "./presence/sweep.ts";
 import type { Ownership } from "./runtime/ownership.ts";
@@ -11,7 +11,7 @@ export interface ProjectorParts {
   readonly projector: Projector;
   readonly ownership: Ownership;
   readonly sweep: PresenceSweep;
-  readonly redis: Redis;
+  readonly redis: Pipelining;
   readonly leases: Redis;
   readonly reader: BlockingReader;
   readonly log: Log;
@@ -25,7 +25,7 @@ export function projectorMetrics(parts: ProjectorParts): Metrics {
   metrics.add((to) => publishWork(to, parts));
   metrics.add((to) => publishPartitions(to, parts));
   metrics.add((to) => {
-    tallyOf(redis).publish(to, "projector");
+    redis.tally.publish(to, "projector");
     tallyOf(leases).publish(to, "leases");
     reader.tally.publish(to, "blocking");
   });

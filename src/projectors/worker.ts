@@ -6,6 +6,7 @@ import type { Log } from "../ops/log.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { AckLevel } from "../protocol/frames.ts";
 import { connectForCommands, type ConnectOptions, type Redis } from "../redis/connect.ts";
+import { PlainLink } from "../redis/plain-link.ts";
 import { checkRedis } from "../redis/requirements.ts";
 import { BlockingReader } from "../redis/streams-reader.ts";
 import { openDeployment } from "../streams/deployment.ts";
@@ -83,10 +84,10 @@ async function start(options: ProjectorOptions, links: Links): Promise<RunningPr
   const { historyPerRoom, log } = options;
   const { worker } = links;
   const keys = new Keys(options.partitions, options.namespace);
-  const redis = await links.commands("projector");
-  await checkRedis(redis, options.ack, log);
-  const { epoch } = await openDeployment(redis, keys);
   const leases = await links.commands("leases");
+  await checkRedis(leases, options.ack, log);
+  const { epoch } = await openDeployment(leases, keys);
+  const redis = await PlainLink.over(await links.commands("projector"), log);
   const reader = await links.reader("projector read");
   const outboxes = {
     redis: await links.commands("lists"),

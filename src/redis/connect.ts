@@ -59,9 +59,15 @@ export async function connectForBlocking(options: ConnectOptions): Promise<Redis
   return connect(options, { ...base, socketTimeout: SILENCE_MS.blocking });
 }
 
-/** For one channel: it waits for messages in silence, and only its pings have to be answered. */
+/** For channels: it waits for messages in silence, and only its pings have to be answered. */
 export async function connectForSubscription(options: ConnectOptions): Promise<Redis> {
   return connect(options, { ...base, commandTimeout: COMMAND_TIMEOUT_MS });
+}
+
+/** What can send commands in one write, and be counted. */
+export interface Pipelining {
+  readonly tally: LinkTally;
+  send(commands: readonly (readonly RedisArg[])[], silenceMs: number): Promise<unknown[]>;
 }
 
 const tallies = new WeakMap<Redis, LinkTally>();
@@ -106,20 +112,35 @@ async function connect({ url, name, log }: ConnectOptions, options: Options): Pr
  * and then any of the commands may or may not have run.
  */
 export async function pipeline(
+  redis: Redis | Pipelining,
+  commands: readonly (readonly RedisArg[])[],
+): Promise<unknown[]> {
+  const tally = redis instanceof Redis ? tallyOf(redis) : redis.tally;
+  const sinceMs = monotonicMs();
+  try {
+    const replies =
+      redis instanceof Redis
+        ? await sendByClient(redis, commands)
+        : await redis.send(commands, COMMAND_TIMEOUT_MS);
+    tally.travelled(commands.length, monotonicMs() - sinceMs);
+    return replies;
+  } catch (error) {
+    tally.failures++;
+    throw error;
+  }
+}
+
+async function sendByClient(
   redis: Redis,
   commands: readonly (readonly RedisArg[])[],
 ): Promise<unknown[]> {
   const batch = redis.pipeline();
   for (const [name, ...args] of commands) batch.callBuffer(String(name), args.map(sendable));
-  const tally = tallyOf(redis);
-  const sinceMs = monotonicMs();
   const replies = await batch.exec();
-  tally.travelled(commands.length, monotonicMs() - sinceMs);
   if (!replies) throw new Error("the pipeline was discarded");
   return replies.map(([error, reply]) => {
     if (!error) return reply;
     if (isRefusal(error)) return error;
-    tally.failures++;
     throw error;
   });
 }

@@ -45,6 +45,7 @@ export function array(reply: unknown): readonly unknown[] {
 
 export function asText(reply: unknown): string {
   if (typeof reply === "string") return reply;
+  if (Buffer.isBuffer(reply)) return reply.toString();
   if (reply instanceof Uint8Array) return Buffer.from(reply).toString();
   if (typeof reply === "number") return String(reply);
   if (reply instanceof Error) throw reply;

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { pipeline, type Redis, type RedisArg } from "./connect.ts";
+import { pipeline, type Pipelining, type Redis, type RedisArg } from "./connect.ts";
 import { isRefusal } from "./replies.ts";
 
 export interface ScriptDefinition<Reply> {
@@ -63,7 +63,7 @@ export class Script<Reply> {
 
 /** Runs scripts in one round trip; a call that Redis refused is an Error in its place. */
 export async function runScripts<Reply>(
-  redis: Redis,
+  redis: Redis | Pipelining,
   calls: readonly ScriptCall<Reply>[],
 ): Promise<(Reply | Error)[]> {
   if (calls.length === 0) return [];
@@ -80,7 +80,7 @@ export async function runScripts<Reply>(
  * nothing, so sending just those once more is safe.
  */
 export async function finishScripts<Reply>(
-  redis: Redis,
+  redis: Redis | Pipelining,
   calls: readonly ScriptCall<Reply>[],
   replies: readonly unknown[],
 ): Promise<(Reply | Error)[]> {

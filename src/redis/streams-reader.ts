@@ -2,11 +2,11 @@
  * Plain XREAD over many streams, blocking or not. It changes nothing in Redis,
  * so a read may be lost, doubled or abandoned at no cost.
  */
-import type { Log } from "../ops/log.ts";
-import { connectForBlocking, tallyOf, type Redis, type RedisArg } from "./connect.ts";
+import { connectForBlocking, type ConnectOptions, type Redis, type RedisArg } from "./connect.ts";
 import type { LinkTally } from "./link-tally.ts";
+import { PlainLink } from "./plain-link.ts";
 import type { Position } from "./position.ts";
-import { asInteger, readStreams, type StreamEntry } from "./replies.ts";
+import { readStreams, type StreamEntry } from "./replies.ts";
 
 /** How long past its BLOCK a read may stay silent before the link counts as dead. */
 const WATCHDOG_GRACE_MS = 2_000;
@@ -27,40 +27,19 @@ export function readCommand(
  * that the other streams have nothing.
  */
 export class BlockingReader {
-  readonly #redis: Redis;
-  readonly #log: Log;
-  #clientId: number | null = null;
+  readonly #link: PlainLink;
   #reading = false;
 
-  private constructor(redis: Redis, log: Log) {
-    this.#redis = redis;
-    this.#log = log;
+  private constructor(link: PlainLink) {
+    this.#link = link;
   }
 
-  static async connect(options: { url: string; name: string; log: Log }): Promise<BlockingReader> {
-    const redis = await connectForBlocking(options);
-    const reader = new BlockingReader(redis, options.log);
-    try {
-      await reader.#learnClientId();
-    } catch (error) {
-      reader.close();
-      throw error;
-    }
-    redis.on("ready", () => {
-      reader.#learnClientId().catch((error: unknown) => {
-        options.log.debug({ err: error }, "no client id, interrupts wait for the next read");
-      });
-    });
-    return reader;
+  static async connect(options: ConnectOptions): Promise<BlockingReader> {
+    return new BlockingReader(await PlainLink.over(await connectForBlocking(options), options.log));
   }
 
   get tally(): LinkTally {
-    return tallyOf(this.#redis);
-  }
-
-  async #learnClientId(): Promise<void> {
-    this.#clientId = null;
-    this.#clientId = asInteger(await this.#redis.client("ID"));
+    return this.#link.tally;
   }
 
   /**
@@ -89,29 +68,26 @@ export class BlockingReader {
   }
 
   async #wait(
-    [name, ...args]: readonly RedisArg[],
+    command: readonly RedisArg[],
     blockMs: number,
   ): Promise<Map<string, StreamEntry[]>> {
-    const watchdog = setTimeout(() => {
-      this.#log.warn({ blockMs }, "blocking read fell silent, replacing the connection");
-      this.#redis.disconnect(true);
-    }, blockMs + WATCHDOG_GRACE_MS);
     this.#reading = true;
     try {
-      return readStreams(await this.#redis.callBuffer(String(name), args as (string | Buffer)[]));
+      const [reply] = await this.#link.send([command], blockMs + WATCHDOG_GRACE_MS);
+      return readStreams(reply);
     } finally {
       this.#reading = false;
-      clearTimeout(watchdog);
     }
   }
 
   /** Makes a read under way return early, with nothing, through another connection. */
   async interrupt(commands: Redis): Promise<void> {
-    if (!this.#reading || this.#clientId === null) return;
-    await commands.client("UNBLOCK", this.#clientId, "TIMEOUT");
+    const { clientId } = this.#link;
+    if (!this.#reading || clientId === null) return;
+    await commands.client("UNBLOCK", clientId, "TIMEOUT");
   }
 
   close(): void {
-    this.#redis.disconnect();
+    this.#link.disconnect();
   }
 }

@@ -48,7 +48,7 @@ export class Keys {
   lease(partition: PartitionId): string {
     return `${this.#of(partition)}lease:${CORE_GROUP}`;
   }
-  /** Hash: the last position applied, and the counts of commands and entries up to it. */
+  /** Hash: the last position applied, the counts of commands and entries up to it, and the fence. */
   checkpoint(partition: PartitionId): string {
     return `${this.#of(partition)}ck:${CORE_GROUP}`;
   }

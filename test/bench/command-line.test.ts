@@ -18,6 +18,8 @@ describe("the command line of npm run bench", () => {
       scenarios: SCENARIOS,
       quick: false,
       points: null,
+      peers: true,
+      centrifugo: null,
     });
   });
 
@@ -28,13 +30,21 @@ describe("the command line of npm run bench", () => {
     expect(asked).toMatchObject({ quick: true, points: null });
   });
 
+  it("leaves the peers out when told, and takes a binary of one", () => {
+    expect(readCommandLine(["--no-peers"])).toMatchObject({ peers: false, centrifugo: null });
+    const asked = readCommandLine(["rates", "--centrifugo", process.execPath]);
+    expect(asked).toMatchObject({ peers: true, centrifugo: process.execPath });
+  });
+
   it("says in its help what every scenario and every flag is for", () => {
     const help = textOf("help", "--help");
     for (const { name, about } of SCENARIOS) {
       expect(help).toContain(name);
       expect(help).toContain(about);
     }
-    for (const flag of ["--quick", "--points", "--yes", "--help"]) expect(help).toContain(flag);
+    for (const flag of ["--quick", "--points", "--no-peers", "--centrifugo", "--yes", "--help"]) {
+      expect(help).toContain(flag);
+    }
   });
 
   it.each([
@@ -43,6 +53,7 @@ describe("the command line of npm run bench", () => {
     [["--points"], "argument missing"],
     [["--points", "100"], "one scenario at a time"],
     [["idle", "--points", "100"], "idle takes no --points"],
+    [["rates", "--centrifugo", "no/such/binary"], "no program at that path"],
     [["rates", "--points", "0"], "whole numbers from 1 to 100000"],
     [["rates", "--points", "100001"], "whole numbers from 1 to 100000"],
     [["rates", "--points", "100,,200"], "whole numbers from 1 to 100000"],

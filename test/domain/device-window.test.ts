@@ -1,16 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import {
-  EMPTY_WINDOW,
-  findCopy,
-  packWindow,
-  record,
-  unpackWindow,
-  WINDOW_TTL_MS,
-  windowAt,
-  type DeviceWindow,
-} from "../../src/domain/device-window.ts";
+import { DeviceWindow, WINDOW_TTL_MS } from "../../src/domain/device-window.ts";
 import { ERROR_CODES } from "../../src/protocol/errors.ts";
 import type { CommandNumber, Seq } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
@@ -54,6 +45,7 @@ const step = fc.record({
     { weight: 1, arbitrary: fc.constantFrom(WINDOW_TTL_MS, WINDOW_TTL_MS + 1) },
   ),
   result,
+  stored: fc.boolean(),
 });
 
 describe("device window", () => {
@@ -61,21 +53,19 @@ describe("device window", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
         const reference = new Reference();
-        let window: DeviceWindow = EMPTY_WINDOW;
+        let window = new DeviceWindow();
         let top = 0;
         let at = 1_700_000_000_000;
-        for (const { move, pauseMs, result: fresh } of steps) {
+        for (const { move, pauseMs, result: fresh, stored } of steps) {
           const k = Math.max(1, top + move);
           top = Math.max(top, k);
           at += pauseMs;
-          window = windowAt(window, at);
-          const copy = findCopy(window, number(k));
+          const copy = window.find(number(k), at);
           expect(copy).toEqual(reference.offer(k, at, fresh));
-          // Through its stored form each time, as when another worker takes over.
-          if (copy === null) {
-            window = unpackWindow(packWindow(record(window, number(k), at, fresh)));
-          }
-          expect(window.marks.length).toBeLessThanOrEqual(WIDTH);
+          if (copy === null) window.record(number(k), at, fresh);
+          // Through its stored form, as when another worker takes over.
+          if (stored) window = DeviceWindow.unpack(window.pack());
+          expect(window.size).toBeLessThanOrEqual(WIDTH);
         }
       }),
       { numRuns: 200 },
@@ -83,34 +73,36 @@ describe("device window", () => {
   });
 
   it("[IN3] is empty for a device that was never heard of", () => {
-    expect(unpackWindow(null)).toEqual(EMPTY_WINDOW);
-    for (const k of [1, 5, 10 ** 9]) expect(findCopy(EMPTY_WINDOW, number(k))).toBeNull();
+    const empty = DeviceWindow.unpack(null);
+    for (const k of [1, 5, 10 ** 9]) expect(empty.find(number(k), 1)).toBeNull();
+    expect(empty.size).toBe(0);
   });
 
   it("[IN3] answers a copy with what became of the first", () => {
     const codes = ERROR_CODES.map((code): CommandResult => ({ status: "rejected", code }));
     const results = [applied(0), applied(1), applied(2 ** 52), ...codes];
-    let window: DeviceWindow = EMPTY_WINDOW;
-    results.forEach((each, i) => (window = record(window, number(i + 1), 1, each)));
-    results.forEach((each, i) => expect(findCopy(window, number(i + 1))).toEqual(each));
+    const window = new DeviceWindow();
+    results.forEach((each, i) => window.record(number(i + 1), 1, each));
+    results.forEach((each, i) => expect(window.find(number(i + 1), 1)).toEqual(each));
   });
 
   it("[IN3] takes what is older than all of it for a copy of unknown seq", () => {
-    const window = record(EMPTY_WINDOW, number(1_000), 1, applied(9));
-    expect(findCopy(window, number(1_000 - WIDTH + 1))).toBeNull();
-    expect(findCopy(window, number(1_000 - WIDTH))).toEqual(applied(0));
+    const window = new DeviceWindow();
+    window.record(number(1_000), 1, applied(9));
+    expect(window.find(number(1_000 - WIDTH + 1), 1)).toBeNull();
+    expect(window.find(number(1_000 - WIDTH), 1)).toEqual(applied(0));
   });
 
   it("[IN3] is stored in about a byte a command, and refused when it is no window", () => {
-    let window: DeviceWindow = EMPTY_WINDOW;
+    const window = new DeviceWindow();
     for (let k = 1; k <= 500; k++) {
-      window = record(window, number(k), 1_700_000_000_000 + k, applied(100_000 + 7 * k));
+      window.record(number(k), 1_700_000_000_000 + k, applied(100_000 + 7 * k));
     }
-    const packed = packWindow(window);
+    const packed = window.pack();
     expect(packed.length).toBeLessThan(WIDTH + 20);
-    expect(unpackWindow(packed)).toEqual(window);
+    expect(DeviceWindow.unpack(packed).pack()).toEqual(packed);
     for (const bytes of [Buffer.alloc(0), Buffer.from([7]), Buffer.from(packed.join(","))]) {
-      expect(() => unpackWindow(bytes)).toThrow(/device window/);
+      expect(() => DeviceWindow.unpack(bytes)).toThrow(/device window/);
     }
   });
 
@@ -119,8 +111,11 @@ describe("device window", () => {
   });
 
   it("[IN5] ends seven days of the log's time after its newest command, not a millisecond before", () => {
-    const window = record(EMPTY_WINDOW, number(3), DAY, applied(1));
-    expect(windowAt(window, 8 * DAY)).toBe(window);
-    expect(windowAt(window, 8 * DAY + 1)).toEqual(EMPTY_WINDOW);
+    const window = new DeviceWindow();
+    window.record(number(3), DAY, applied(1));
+    expect(window.find(number(3), 8 * DAY)).toEqual(applied(1));
+    expect(window.find(number(3), 8 * DAY + 1)).toBeNull();
+    window.record(number(1), 8 * DAY + 1, applied(2));
+    expect(window.find(number(3), 8 * DAY + 1)).toBeNull();
   });
 });

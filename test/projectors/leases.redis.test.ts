@@ -17,10 +17,11 @@ afterEach(async () => void (await scene.redis.flushall()));
 afterAll(async () => scene.stop());
 
 const lease = (): string => scene.keys.lease(scene.partition);
+const checkpoint = (): string => scene.keys.checkpoint(scene.partition);
 const renew = (fence: Fence, ttlMs = 60_000): Promise<boolean> =>
-  renewScript.run(scene.redis, [lease()], [fence, ttlMs]);
+  renewScript.run(scene.redis, [lease(), checkpoint()], [fence, ttlMs]);
 const release = (fence: Fence): Promise<boolean> =>
-  releaseScript.run(scene.redis, [lease()], [fence]);
+  releaseScript.run(scene.redis, [lease(), checkpoint()], [fence]);
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function granted(owner: string, ttlMs?: number, graceMs?: number): Promise<Grant> {

@@ -36,7 +36,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 const BROWSER_SAFE = new Set(["protocol", "client"]);
 /** Packages that have one door. */
 const DOORS: Readonly<Record<string, RegExp>> = {
-  ioredis: /^src\/redis\//,
+  ioredis: /^(src\/redis|bench\/peers)\//,
   "uWebSockets.js": /^src\/edge\/sockets\/(server|wire)-uws\.ts$/,
   commander: /^src\/(cli\/program|main)\.ts$/,
 };

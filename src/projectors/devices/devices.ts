@@ -1,5 +1,5 @@
 /** The device projection: the anti-replay windows, one text each. */
-import { packWindow, WINDOW_TTL_MS, type DeviceWindow } from "../../domain/device-window.ts";
+import { WINDOW_TTL_MS, type DeviceWindow } from "../../domain/device-window.ts";
 import type { Operations } from "../runtime/operations.ts";
 
 /**
@@ -9,5 +9,5 @@ import type { Operations } from "../runtime/operations.ts";
 const KEY_TTL_MS = WINDOW_TTL_MS + 24 * 3_600_000;
 
 export function writeWindow(operations: Operations, key: string, window: DeviceWindow): void {
-  operations.set(key, packWindow(window), KEY_TTL_MS);
+  operations.set(key, window.pack(), KEY_TTL_MS);
 }

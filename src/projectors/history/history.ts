@@ -4,7 +4,7 @@ import { encodeEntry } from "../../protocol/codec.ts";
 import { formatCursor } from "../../protocol/cursor.ts";
 import type { ChatEvent } from "../../protocol/frames.ts";
 import type { CommandNumber, DeviceId, Seq, UserId } from "../../protocol/ids.ts";
-import { halves, positionMs, type Position } from "../../redis/position.ts";
+import { halves, type Position } from "../../redis/position.ts";
 import { blockOf, entriesKept } from "../../streams/blocks.ts";
 import {
   conversationFields,
@@ -28,10 +28,11 @@ export function conversationEntry(
   cause: Cause,
 ): ConversationEntry {
   const { id, by, device, k } = cause;
+  const [ms, n] = halves(id);
   const payload = encodeEntry({
     seq: room.head,
-    cursor: formatCursor(room.epoch, room.head, ...halves(id)),
-    at: positionMs(id),
+    cursor: formatCursor(room.epoch, room.head, ms, n),
+    at: ms,
     by,
     device,
     k,

@@ -5,7 +5,7 @@
   The fence is the text `token:owner`, not the number: after a failover that lost
   an increment two owners may be given one number, but never one text. Time is
   the server's, and only liveness rests on it; safety rests on the fence that
-  every APPLY compares.
+  every APPLY compares. It stands beside the checkpoint, which APPLY reads anyway.
 
   A checkpoint that has not moved over several acquisitions points at a command
   that kills its worker: `try` counts them. In careful mode the worker notes the
@@ -43,7 +43,8 @@ if lease[6] and lease[6] ~= '' and lease[1] ~= ARGV[1] then
 end
 local token = tonumber(lease[3] or '0') + 1
 local fence = token .. ':' .. ARGV[1]
-redis.call('HSET', KEYS[2], 'token', token, 'owner', ARGV[1], 'fence', fence,
+redis.call('HSET', KEYS[3], 'fence', fence)
+redis.call('HSET', KEYS[2], 'token', token, 'owner', ARGV[1],
   'expires', string.format('%.0f', now + ttl), 'tried', id, 'try', try, 'suspect', '', 'struck', struck, 'strikes', strikes)
 -- The group begins anew where the checkpoint stands: a worker has a name of its own for each life,
 -- and consumers of the dead would gather in it for ever. Refused only where there is no log yet.

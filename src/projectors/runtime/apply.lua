@@ -11,8 +11,9 @@
                 somebody moved the group: it is made anew at the checkpoint, which
                 also forgets what was handed out and never acknowledged
 
-  XREADGROUP and XACK are both in here, so the consumer group shows the truth at
-  any time and nothing is ever pending between two scripts.
+  What XREADGROUP hands out is in effect when the script ends, so it need not be
+  acknowledged: NOACK. The consumer group shows the truth at any time and nothing is
+  ever pending between two scripts.
 
   What the operations mean is not known here. `writes` is a MessagePack list of
   them and of the numbers of the blobs that the bell carries as well: sent once,
@@ -22,18 +23,16 @@
   Returns {'applied'} | {'already'} | {'stale', checkpoint} | {'fenced', fence}
         | {'truncated', why} | {'diverged', got}
 ]]
---@ keys events lease checkpoint bell ...changed
+--@ keys events checkpoint bell ...changed
 --@ args fence group worker from first to entries commands bells header writes ...blobs
 local ALLOWED = {
   XADD = true, XTRIM = true, HSET = true, HDEL = true, SET = true, DEL = true, SADD = true, SREM = true,
   ZADD = true, ZREMRANGEBYRANK = true,
 }
 
-local fence = redis.call('HGET', KEYS[2], 'fence')
+local ck = redis.call('HMGET', KEYS[2], 'id', 'commands', 'entries', 'fence')
+local fence, at = ck[4], ck[1] or '0-0'
 if fence ~= ARGV[1] then return {'fenced', fence or ''} end
-
-local ck = redis.call('HMGET', KEYS[3], 'id', 'commands', 'entries')
-local at = ck[1] or '0-0'
 if at == ARGV[6] then return {'already'} end
 if at ~= ARGV[4] then return {'stale', at} end
 
@@ -60,15 +59,14 @@ for _, op in ipairs(operations) do
 end
 
 local count = tonumber(ARGV[7])
-local got = redis.pcall('XREADGROUP', 'GROUP', ARGV[2], ARGV[3], 'COUNT', count, 'STREAMS', KEYS[1], '>')
+local got = redis.pcall('XREADGROUP', 'GROUP', ARGV[2], ARGV[3], 'COUNT', count, 'NOACK', 'STREAMS', KEYS[1], '>')
 if got and got.err and not string.find(got.err, 'NOGROUP', 1, true) then return redis.error_reply(got.err) end
 local entries = got and not got.err and got[1][2] or {}
-local ids = {}
-for i = 1, #entries do ids[i] = entries[i][1] end
-if #ids ~= count or ids[1] ~= ARGV[5] or ids[#ids] ~= ARGV[6] then
+local first, last = entries[1] and entries[1][1], #entries > 0 and entries[#entries][1]
+if #entries ~= count or first ~= ARGV[5] or last ~= ARGV[6] then
   redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[2])
   redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[2], at, 'ENTRIESREAD', applied)
-  return {'diverged', got and got.err or #ids .. ' entries from ' .. (ids[1] or 'nowhere')}
+  return {'diverged', got and got.err or #entries .. ' entries from ' .. (first or 'nowhere')}
 end
 
 for _, op in ipairs(operations) do
@@ -77,12 +75,11 @@ for _, op in ipairs(operations) do
   end
   redis.call(op[1], KEYS[op[2]], unpack(op, 3))
 end
-redis.call('HSET', KEYS[3], 'id', ARGV[6], 'commands', tonumber(ck[2] or '0') + ARGV[8], 'entries', applied + count)
-redis.call('XACK', KEYS[1], ARGV[2], unpack(ids))
+redis.call('HSET', KEYS[2], 'id', ARGV[6], 'commands', tonumber(ck[2] or '0') + ARGV[8], 'entries', applied + count)
 local bell = { 'h', ARGV[10] }
 for _, number in ipairs(inline) do
   bell[#bell + 1] = 'd'
   bell[#bell + 1] = ARGV[11 + number]
 end
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[9], '*', unpack(bell))
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[9], '*', unpack(bell))
 return {'applied'}

@@ -5,7 +5,7 @@
  */
 import { decide } from "../../domain/decide.ts";
 import type { Decision } from "../../domain/decision.ts";
-import { findCopy, record, windowAt } from "../../domain/device-window.ts";
+import type { DeviceWindow } from "../../domain/device-window.ts";
 import { isMember } from "../../domain/gate.ts";
 import { evolve, type Room } from "../../domain/room.ts";
 import { parseCursor, type Cursor } from "../../protocol/cursor.ts";
@@ -85,7 +85,8 @@ export class Fold {
   readonly #payloads: number[] = [];
   /** Rooms that moved, with the head they had before. */
   readonly #moved = new Map<Room, Seq>();
-  readonly #windows = new Set<string>();
+  /** Device windows that changed, by their keys. */
+  readonly #windows = new Map<string, DeviceWindow>();
   readonly #presence: PresenceProjection;
   readonly #messages: MessageProjection;
   readonly #positions: PositionProjection;
@@ -148,8 +149,8 @@ export class Fold {
     const { command } = logged;
     const windowKey = this.#state.windowKey(logged);
     const at = positionMs(place.entry);
-    const window = windowAt(this.#state.window(windowKey), at);
-    const copy = findCopy(window, command.k);
+    const window = this.#state.window(windowKey);
+    const copy = window.find(command.k, at);
     if (copy !== null) {
       this.#tell(place, logged, copy, true);
       return;
@@ -160,8 +161,8 @@ export class Fold {
       this.#putAside(placeText(place), decision.reason, JSON.stringify(logged));
     }
     const result = this.#effect(place, logged, room, decision);
-    this.#state.setWindow(windowKey, record(window, command.k, at, result));
-    this.#windows.add(windowKey);
+    window.record(command.k, at, result);
+    this.#windows.set(windowKey, window);
     this.#tell(place, logged, result, false);
   }
 
@@ -249,7 +250,7 @@ export class Fold {
     }
     this.#positions.finish(this.#operations);
     this.#messages.finish(this.#operations, this.#moved.keys());
-    for (const key of this.#windows) writeWindow(this.#operations, key, this.#state.window(key));
+    for (const [key, window] of this.#windows) writeWindow(this.#operations, key, window);
     const carried = this.#payloadBytes() <= BELL_INLINE_BYTES;
     const rooms: RoomId[] = carried ? [] : [...this.#moved.keys()].map((room) => room.id);
     const presence = this.#presence.finish(this.#operations);

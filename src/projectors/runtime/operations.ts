@@ -3,7 +3,7 @@
  * projection says what is to be written; nothing is written outside a batch.
  */
 /** KEYS of `apply.lua` before the first changed key. */
-const FIXED_KEYS = 4;
+const FIXED_KEYS = 3;
 
 type Argument = string | Uint8Array;
 /** Command, index of its key in KEYS, arguments: text, or the number of a blob, from 1. */

@@ -2,10 +2,10 @@
  * A partition while this worker owns it: what was read and not decided yet, what
  * was decided and not confirmed yet, and the projections in memory.
  *
- *            read           fold            APPLY: applied | already
- *   log ──────────▶ queue ───────▶ pending ───────────────────────────▶ checkpoint
- *                                     │ ▲
- *                                     └─┘ reply lost | diverged: the same batch again
+ *            read           prepare            fold           APPLY: applied | already
+ *   log ──────────▶ queue ──────────▶ prepared ─────▶ pending ──────────────────────▶ checkpoint
+ *                                                      │ ▲
+ *                  reply lost | diverged: the same batch again
  *
  * At most one batch is pending, so batches are applied in order.
  */
@@ -29,9 +29,11 @@ const CAREFUL_AFTER_TRIES = 3;
 /** Deaths at one command after which it is put aside. */
 const STRIKES_OUT = 2;
 
-export interface ReadEntry {
+interface QueuedEntry {
   readonly id: Position;
   readonly bytes: Uint8Array;
+}
+export interface ReadEntry extends QueuedEntry {
   readonly content: LogEntry | { readonly unreadable: string };
 }
 
@@ -46,6 +48,8 @@ export class OwnedPartition {
   /** Where the next batch begins: the checkpoint once `pending` is applied. */
   decidedTo: Position;
   pending: Batch | null = null;
+  /** Entries of the next batch, until it is folded. */
+  prepared: readonly ReadEntry[] = [];
   /** The store has refused the pending batch because the group handed out other entries. */
   diverged = false;
   /** Set by `halt` alone. */
@@ -54,7 +58,7 @@ export class OwnedPartition {
   draining = false;
   /** Commands still to be handled with care. */
   #carefulLeft = 0;
-  readonly #queue: ReadEntry[] = [];
+  readonly #queue: QueuedEntry[] = [];
   #entryBytes = 0;
   #moreToRead = false;
 
@@ -89,25 +93,27 @@ export class OwnedPartition {
     return !this.halted && !this.draining && this.#queue.length === 0;
   }
 
-  get queued(): boolean {
-    return this.#queue.length > 0;
+  /** The next batch can be folded. */
+  get ready(): boolean {
+    return this.pending === null && (this.prepared.length > 0 || this.#queue.length > 0);
   }
 
   /** There is something to do for it without reading. */
   get busy(): boolean {
-    return !this.halted && (this.pending !== null || this.queued);
+    return !this.halted && (this.pending !== null || this.ready);
   }
 
   /** Stands still, loudly, until somebody has looked at its log. What it holds is of no use. */
   halt(): void {
     this.halted = true;
     this.pending = null;
+    this.prepared = [];
     this.#queue.length = 0;
   }
 
   /** The last read brought all that it had asked for, so there is probably more. */
-  get behind(): boolean {
-    return this.busy || (this.#moreToRead && this.wantsToRead);
+  get hasMore(): boolean {
+    return this.#moreToRead && this.wantsToRead;
   }
 
   /** Takes the answer of a read that asked for `count`. */
@@ -115,35 +121,51 @@ export class OwnedPartition {
     this.#moreToRead = entries.length >= count;
     for (const { id, fields } of entries) {
       const bytes = fields[1] ?? Buffer.alloc(0);
-      this.#queue.push({ id, bytes, content: unpackOrExplain(bytes) });
+      this.#queue.push({ id, bytes });
       this.readTo = id;
       // A moving average over some ten entries.
       this.#entryBytes += (bytes.length - this.#entryBytes) / (this.#entryBytes === 0 ? 1 : 10);
     }
   }
 
-  /** What the queued commands need and memory lacks. */
+  /**
+   * Chooses whole entries for the next batch, in order; at least one if there is any. They are
+   * unpacked no sooner than now: commands that wait as objects cost the collector more than their
+   * reading. Returns how many commands and facts they hold.
+   */
+  prepare(): number {
+    if (this.prepared.length > 0) return countOf(this.prepared);
+    const entries: ReadEntry[] = [];
+    let commands = 0;
+    let bytes = 0;
+    for (const { id, bytes: packed } of this.#queue) {
+      const content = unpackOrExplain(packed);
+      const size = sizeOf(content);
+      const full =
+        commands + size > BATCH_BOUNDS.commands || bytes + packed.length > BATCH_BOUNDS.bytes;
+      if (entries.length > 0 && (full || this.careful)) break;
+      entries.push({ id, bytes: packed, content });
+      commands += size;
+      bytes += packed.length;
+    }
+    this.#queue.splice(0, entries.length);
+    this.prepared = entries;
+    return commands;
+  }
+
+  /** What the prepared commands need and memory lacks. */
   missing(): Missing {
-    const contents = this.#queue.flatMap(({ content }) => ("commands" in content ? [content] : []));
+    const contents = this.prepared.flatMap(({ content }) => ("commands" in content ? content : []));
     return this.state.missing(
       contents.flatMap(({ commands }) => commands),
       contents.flatMap(({ facts }) => facts ?? []),
     );
   }
 
-  /** Whole entries for the next batch, in order; at least one if there is any. */
-  take(): readonly ReadEntry[] {
-    let commands = 0;
-    let bytes = 0;
-    let size = 0;
-    for (const entry of this.#queue) {
-      commands += commandsOf(entry);
-      bytes += entry.bytes.length;
-      const full = commands > BATCH_BOUNDS.commands || bytes > BATCH_BOUNDS.bytes;
-      if (size > 0 && (full || this.careful)) break;
-      size++;
-    }
-    return this.#queue.splice(0, size);
+  /** The prepared entries have become a batch. */
+  decided(batch: Batch): void {
+    this.prepared = [];
+    this.pending = batch;
   }
 
   /** The pending batch is in effect. */
@@ -163,7 +185,7 @@ function isAhead(place: string, checkpoint: Position): boolean {
 }
 
 /** Commands and facts, as they are counted for batches and lag. */
-function commandsOf({ content }: ReadEntry): number {
+function sizeOf(content: ReadEntry["content"]): number {
   return "commands" in content ? content.commands.length + (content.facts?.length ?? 0) : 0;
 }
 
@@ -173,4 +195,8 @@ function unpackOrExplain(bytes: Uint8Array): ReadEntry["content"] {
   } catch (error) {
     return { unreadable: String(error) };
   }
+}
+
+function countOf(entries: readonly ReadEntry[]): number {
+  return entries.reduce((sum, { content }) => sum + sizeOf(content), 0);
 }

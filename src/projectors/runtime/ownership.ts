@@ -84,7 +84,10 @@ export class Ownership {
   async #renew(): Promise<void> {
     const held = this.held();
     const calls = held.map(({ id, fence }) =>
-      renewScript.call([this.#keys.lease(id)], [fence, this.#times.ttlMs]),
+      renewScript.call(
+        [this.#keys.lease(id), this.#keys.checkpoint(id)],
+        [fence, this.#times.ttlMs],
+      ),
     );
     const replies = await runScripts(this.#redis, calls);
     held.forEach((partition, i) => {
@@ -150,7 +153,9 @@ export class Ownership {
   async release(): Promise<void> {
     const done = this.held().filter(({ draining, pending }) => draining && pending === null);
     if (done.length === 0) return;
-    const calls = done.map(({ id, fence }) => releaseScript.call([this.#keys.lease(id)], [fence]));
+    const calls = done.map(({ id, fence }) =>
+      releaseScript.call([this.#keys.lease(id), this.#keys.checkpoint(id)], [fence]),
+    );
     await runScripts(this.#redis, calls);
     for (const partition of done) if (this.holds(partition)) this.#become(partition.id, null);
   }

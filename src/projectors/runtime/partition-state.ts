@@ -4,7 +4,7 @@
  * writer while its fence holds, so they need no refreshing; on any doubt the
  * whole object is thrown away.
  */
-import { unpackWindow, type DeviceWindow } from "../../domain/device-window.ts";
+import { DeviceWindow } from "../../domain/device-window.ts";
 import { readRoom } from "../../domain/room-record.ts";
 import type { Room } from "../../domain/room.ts";
 import type { Epoch, RoomId, Seq } from "../../protocol/ids.ts";
@@ -16,8 +16,9 @@ import type { PartitionId } from "../../streams/partitions.ts";
 import { MessageState } from "../messages/message-state.ts";
 import { askForTail, fillTail, namedPositions } from "../positions/tails.ts";
 import { PresenceState } from "../presence/presence-state.ts";
+import { RecentMap } from "./recent-map.ts";
 
-/** Per partition; past it the ones not used for longest are forgotten and read again when needed. */
+/** Per partition; past it those not used lately are forgotten and read again when needed. */
 export const CACHE_BOUNDS = { rooms: 5_000, devices: 20_000 } as const;
 
 /** What has to be read before some commands can be decided, and where the answers go. */
@@ -37,8 +38,8 @@ export class PartitionState {
   readonly #keys: Keys;
   readonly #partition: PartitionId;
   readonly #epoch: Epoch;
-  readonly #rooms = new Map<RoomId, Room>();
-  readonly #windows = new Map<string, DeviceWindow>();
+  readonly #rooms = new RecentMap<RoomId, Room>();
+  readonly #windows = new RecentMap<string, DeviceWindow>();
   #hasUnknownTails = false;
   readonly presence: PresenceState;
   readonly messages: MessageState;
@@ -56,13 +57,10 @@ export class PartitionState {
   }
 
   room(id: RoomId): Room {
-    return touch(this.#rooms, id);
+    return loaded(id, this.#rooms.get(id));
   }
   window(key: string): DeviceWindow {
-    return touch(this.#windows, key);
-  }
-  setWindow(key: string, window: DeviceWindow): void {
-    this.#windows.set(key, window);
+    return loaded(key, this.#windows.get(key));
   }
 
   missing(commands: readonly LoggedCommand[], facts: readonly Fact[] = []): Missing {
@@ -105,7 +103,7 @@ export class PartitionState {
       }
       for (const key of windows) {
         const reply = next.next().value;
-        this.#windows.set(key, unpackWindow(reply === null ? null : asBytes(reply)));
+        this.#windows.set(key, DeviceWindow.unpack(reply === null ? null : asBytes(reply)));
       }
       presence?.fill([...next]);
     };
@@ -133,25 +131,14 @@ export class PartitionState {
 
   /** Call between batches only: what a batch under way has changed must stay. */
   shrink(): void {
-    dropOldest(this.#rooms, CACHE_BOUNDS.rooms);
-    dropOldest(this.#windows, CACHE_BOUNDS.devices);
+    this.#rooms.shrink(CACHE_BOUNDS.rooms);
+    this.#windows.shrink(CACHE_BOUNDS.devices);
     this.presence.shrink();
     this.messages.shrink();
   }
 }
 
-/** Reads and moves to the young end: a Map iterates in the order of insertion. */
-function touch<K, V>(cache: Map<K, V>, key: K): V {
-  const value = cache.get(key);
-  if (value === undefined) throw new Error(`${String(key)} was used before it was loaded`);
-  cache.delete(key);
-  cache.set(key, value);
+function loaded<V>(key: string, value: V | undefined): V {
+  if (value === undefined) throw new Error(`${key} was used before it was loaded`);
   return value;
-}
-
-function dropOldest<K>(cache: Map<K, unknown>, most: number): void {
-  for (const key of cache.keys()) {
-    if (cache.size <= most) return;
-    cache.delete(key);
-  }
 }

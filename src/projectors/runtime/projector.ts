@@ -4,6 +4,9 @@
  *   XREAD (all partitions) ─▶ load what is missing ─▶ fold ─▶ APPLY (one script a
  *   partition, all in one pipeline) ─▶ rest, by the pace ─▶ again
  *
+ * With much to do the partitions take turns in groups: Redis applies one group while
+ * the next is folded, and reads on meanwhile.
+ *
  * Reading changes nothing in Redis, so a worker may die, pause or be a zombie at
  * any point before APPLY at no cost; APPLY is all or nothing.
  */
@@ -11,13 +14,14 @@ import { monotonicMs } from "../../ops/clock.ts";
 import type { Lifecycle } from "../../ops/lifecycle.ts";
 import type { Log } from "../../ops/log.ts";
 import { Pace } from "../../ops/pace.ts";
-import { pipeline, type Redis } from "../../redis/connect.ts";
+import { pipeline, type Pipelining } from "../../redis/connect.ts";
 import type { Position } from "../../redis/position.ts";
 import { readStreams, type StreamEntry } from "../../redis/replies.ts";
 import { runScripts } from "../../redis/script.ts";
 import { readCommand, type BlockingReader } from "../../redis/streams-reader.ts";
 import type { Keys } from "../../streams/keys.ts";
 import { Fold, FoldError, placeText, type Batch, type Place } from "./fold.ts";
+import { Flights } from "./flights.ts";
 import type { OwnedPartition, ReadEntry } from "./owned-partition.ts";
 import type { Ownership } from "./ownership.ts";
 import { ProjectorTally } from "./projector-tally.ts";
@@ -28,11 +32,15 @@ const PACE = { busyAt: 400, restMinMs: 1, fullAt: 8_000, restMaxMs: 5 } as const
 const BLOCK_MS = 1_000;
 /** Between two looks when no partition is owned, or none that may be read. */
 const NOTHING_TO_READ_MS = 100;
+/** Commands of one group of partitions: enough to share a round trip, and to be busy while it lasts. */
+const GROUP_COMMANDS = 400;
+/** Groups that Redis may be applying at a time; a link takes 16 such batches. */
+const GROUPS_UNDER_WAY = 4;
 /** Before a batch is tried again that Redis refused or did not answer. */
 const RETRY_MS = 50;
 
 export class Projector {
-  readonly #redis: Redis;
+  readonly #redis: Pipelining;
   readonly #reader: BlockingReader;
   readonly #keys: Keys;
   readonly #worker: string;
@@ -44,7 +52,7 @@ export class Projector {
   readonly tally = new ProjectorTally();
 
   constructor(options: {
-    redis: Redis;
+    redis: Pipelining;
     reader: BlockingReader;
     keys: Keys;
     worker: string;
@@ -74,7 +82,7 @@ export class Projector {
       await this.tick(BLOCK_MS);
       const restMs = this.#pace.restMs(monotonicMs());
       this.tally.restMs = restMs;
-      const behind = this.#ownership.held().some((partition) => partition.behind);
+      const behind = this.#held(({ busy, hasMore }) => busy || hasMore).length > 0;
       if (restMs > 0 && !behind) await this.#lifecycle.sleep(restMs);
     }
     await this.#settlePending();
@@ -85,12 +93,41 @@ export class Projector {
     this.tally.ticks++;
     await this.#ownership.release();
     await this.#read(blockMs);
-    const owned = this.#ownership.held().filter((partition) => !partition.halted);
-    await this.#load(owned);
-    for (const partition of owned) {
-      if (partition.pending === null && partition.queued) await this.#foldOrLose(partition);
+    const flights = new Flights(GROUPS_UNDER_WAY);
+    try {
+      await this.#advance(flights);
+      if (this.#held(({ hasMore }) => hasMore).length > 0) await flights.add(this.#read(0));
+    } finally {
+      await flights.landed();
     }
-    await this.#apply(owned.filter(({ pending }) => pending !== null));
+  }
+
+  #held(which: (partition: OwnedPartition) => boolean): OwnedPartition[] {
+    return this.#ownership.held().filter(which);
+  }
+
+  async #advance(flights: Flights): Promise<void> {
+    let group: OwnedPartition[] = [];
+    let commands = 0;
+    for (const partition of this.#held(({ busy }) => busy)) {
+      if (partition.ready) commands += partition.prepare();
+      group.push(partition);
+      if (commands < GROUP_COMMANDS) continue;
+      await this.#foldAll(group);
+      await flights.add(this.#apply(group));
+      [group, commands] = [[], 0];
+    }
+    await this.#foldAll(group);
+    await flights.add(this.#apply(group));
+  }
+
+  /** What a group needs is loaded in one round trip. */
+  async #foldAll(group: readonly OwnedPartition[]): Promise<void> {
+    const ready = group.filter((partition) => partition.ready);
+    await this.#load(ready);
+    for (const partition of ready) {
+      if (this.#ownership.holds(partition)) await this.#foldOrLose(partition);
+    }
   }
 
   async #read(blockMs: number): Promise<void> {
@@ -121,9 +158,9 @@ export class Projector {
     return readStreams(reply);
   }
 
-  /** Everything that the queued commands need and memory lacks: one round trip, two for replies. */
-  async #load(owned: readonly OwnedPartition[]): Promise<void> {
-    let loading = owned.filter(({ queued, pending }) => queued && pending === null);
+  /** Everything that the prepared commands need and memory lacks: in one round trip, two for replies. */
+  async #load(ready: readonly OwnedPartition[]): Promise<void> {
+    let loading = ready;
     while (loading.length > 0) {
       const missing = loading.map((partition) => partition.missing());
       const requests = missing.flatMap((part) => part.requests);
@@ -150,7 +187,7 @@ export class Projector {
   }
 
   async #fold(partition: OwnedPartition): Promise<void> {
-    const entries = partition.take();
+    const entries = partition.prepared;
     const [first, last] = [entries[0], entries.at(-1)];
     if (!first || !last) return;
     const fold = new Fold(this.#keys, partition.id, partition.state, this.#historyPerRoom);
@@ -161,9 +198,10 @@ export class Projector {
       to: last.id,
       entries: entries.length,
     };
-    partition.pending = fold.finish(range);
-    this.#pace.note(partition.pending.commands);
-    if (partition.pending.deadLetters > 0) {
+    const batch = fold.finish(range);
+    partition.decided(batch);
+    this.#pace.note(batch.commands);
+    if (batch.deadLetters > 0) {
       this.#log.error(
         { partition: partition.id, batch: range },
         "commands were put aside as dead letters",
@@ -194,25 +232,30 @@ export class Projector {
 
   /** Leaves word in Redis of a command before it is decided, in case it kills this process. */
   async #noteSuspect({ id }: OwnedPartition, place: Place): Promise<void> {
-    await this.#redis.hset(this.#keys.lease(id), "suspect", placeText(place));
+    const note = ["HSET", this.#keys.lease(id), "suspect", placeText(place)];
+    const [reply] = await pipeline(this.#redis, [note]);
+    if (reply instanceof Error) throw reply;
   }
 
-  async #apply(partitions: readonly OwnedPartition[]): Promise<void> {
+  async #apply(group: readonly OwnedPartition[]): Promise<void> {
+    const partitions = group.filter(({ pending }) => pending !== null);
     if (partitions.length === 0) return;
-    const calls = partitions.map(({ id, fence, pending }) =>
-      applyCall(this.#keys, { partition: id, fence, worker: this.#worker }, pending as Batch),
+    const batches = partitions.map(({ pending }) => pending as Batch);
+    const calls = partitions.map(({ id, fence }, i) =>
+      applyCall(this.#keys, { partition: id, fence, worker: this.#worker }, batches[i] as Batch),
     );
     const sinceMs = monotonicMs();
     const replies = await runScripts(this.#redis, calls);
     this.tally.applySeconds.note((monotonicMs() - sinceMs) / 1_000);
-    partitions.forEach((partition, i) => this.#settle(partition, replies[i] as Applied | Error));
+    partitions.forEach((partition, i) => {
+      this.#settle(partition, batches[i] as Batch, replies[i] as Applied | Error);
+    });
     const [stuck] = partitions.filter(({ pending }) => pending !== null);
     if (stuck) await this.#lifecycle.sleep(RETRY_MS);
   }
 
-  #settle(partition: OwnedPartition, reply: Applied | Error): void {
-    const batch = partition.pending;
-    if (batch === null || !this.#ownership.holds(partition)) return;
+  #settle(partition: OwnedPartition, batch: Batch, reply: Applied | Error): void {
+    if (partition.pending !== batch || !this.#ownership.holds(partition)) return;
     const about = { partition: partition.id, from: batch.from, to: batch.to };
     if (reply instanceof Error) {
       this.tally.applies.refused++;
@@ -251,7 +294,6 @@ export class Projector {
 
   /** On the way out: what was decided is applied, unless Redis is away. */
   async #settlePending(): Promise<void> {
-    const pending = this.#ownership.held().filter((partition) => partition.pending !== null);
-    await this.#apply(pending);
+    await this.#apply(this.#ownership.held());
   }
 }

@@ -51,14 +51,14 @@ export const acquireScript = new Script<Acquired>({
 
 export const renewScript = new Script<boolean>({
   file: new URL("./renew.lua", import.meta.url),
-  keys: ["lease"],
+  keys: ["lease", "checkpoint"],
   args: ["fence", "ttl"],
   decode: (reply) => asInteger(reply) === 1,
 });
 
 export const releaseScript = new Script<boolean>({
   file: new URL("./release.lua", import.meta.url),
-  keys: ["lease"],
+  keys: ["lease", "checkpoint"],
   args: ["fence"],
   decode: (reply) => asInteger(reply) === 1,
 });
@@ -80,7 +80,7 @@ export type Applied =
 
 const applyScript = new Script<Applied>({
   file: new URL("./apply.lua", import.meta.url),
-  keys: ["events", "lease", "checkpoint", "bell", "...changed"],
+  keys: ["events", "checkpoint", "bell", "...changed"],
   args: [
     "fence",
     "group",
@@ -126,7 +126,6 @@ export function applyCall(
   return applyScript.call(
     [
       keys.events(partition),
-      keys.lease(partition),
       keys.checkpoint(partition),
       keys.bell(partition),
       ...batch.operations.keys,
