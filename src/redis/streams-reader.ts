@@ -67,10 +67,7 @@ export class BlockingReader {
     return this.#wait([...who, "STREAMS", ...keys, ...keys.map(() => ">")], blockMs);
   }
 
-  async #wait(
-    command: readonly RedisArg[],
-    blockMs: number,
-  ): Promise<Map<string, StreamEntry[]>> {
+  async #wait(command: readonly RedisArg[], blockMs: number): Promise<Map<string, StreamEntry[]>> {
     this.#reading = true;
     try {
       const [reply] = await this.#link.send([command], blockMs + WATCHDOG_GRACE_MS);

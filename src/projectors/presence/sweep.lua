@@ -10,7 +10,7 @@
 
   Returns {1, id} | {0, 'fenced'} | {0, 'alive'}
 ]]
---@ keys events log lease edges
+--@ keys events log checkpoint edges
 --@ args fence incarnation facts batch
 if redis.call('HGET', KEYS[3], 'fence') ~= ARGV[1] then return {0, 'fenced'} end
 local time = redis.call('TIME')

@@ -43,7 +43,7 @@ type Swept =
 
 const sweepScript = new Script<Swept>({
   file: new URL("./sweep.lua", import.meta.url),
-  keys: ["events", "log", "lease", "edges"],
+  keys: ["events", "log", "checkpoint", "edges"],
   args: ["fence", "incarnation", "facts", "batch"],
   decode(reply) {
     const [appended, detail] = array(reply);
@@ -155,7 +155,8 @@ export class PresenceSweep {
   }
 
   #keysOf(id: PartitionId): string[] {
-    return [this.#keys.events(id), this.#keys.log(id), this.#keys.lease(id), this.#keys.edges(id)];
+    const [events, log] = [this.#keys.events(id), this.#keys.log(id)];
+    return [events, log, this.#keys.checkpoint(id), this.#keys.edges(id)];
   }
 
   async #say(steps: readonly Step[]): Promise<void> {
