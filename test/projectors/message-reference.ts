@@ -82,7 +82,7 @@ interface State {
 
 function change(
   state: State,
-  event: ChatEvent,
+  event: Extract<ChatEvent, { target: unknown }>,
   { by, id, now }: { by: string; id: string; now: number },
 ): void {
   switch (event.type) {

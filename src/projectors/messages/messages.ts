@@ -83,6 +83,14 @@ export class MessageProjection {
       case "reaction.added":
       case "reaction.removed":
         this.#change(room, event, cause);
+        return;
+      case "message.folded":
+      case "room.created":
+      case "room.renamed":
+      case "member.joined":
+      case "member.left":
+      case "member.invited":
+        return;
     }
   }
 
