@@ -149,11 +149,11 @@ const MUTANTS: readonly [check: string, file: string, find: string, replacement:
 ];
 
 describe("without the", () => {
-  it("[OP58] engine as it is shows the story", async () => {
+  it("[OP59] engine as it is shows the story", async () => {
     expect(await showsTheStory(compiled)).toBe(true);
   });
 
-  it.each(MUTANTS)("[OP58] %s, pages differ from the model", async (_check, file, find, put) => {
+  it.each(MUTANTS)("[OP59] %s, pages differ from the model", async (_check, file, find, put) => {
     const mutant = compiled.mutant(file, find, put);
     try {
       expect(await showsTheStory(mutant).catch(() => false)).toBe(false);
