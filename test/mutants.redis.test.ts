@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import type * as IngestModule from "../src/ingest/ingest.ts";
 import type * as FoldModule from "../src/projectors/runtime/fold.ts";
+import type * as StateModule from "../src/projectors/runtime/partition-state.ts";
 import type * as ScriptsModule from "../src/projectors/runtime/scripts.ts";
 import type * as WorkerModule from "../src/projectors/worker.ts";
 import { CORE_GROUP } from "../src/streams/keys.ts";
@@ -196,6 +197,7 @@ async function partsOf(engine: Compiled): Promise<Parts> {
   return {
     scripts: await engine.load<typeof ScriptsModule>("projectors/runtime/scripts.js"),
     fold: await engine.load<typeof FoldModule>("projectors/runtime/fold.js"),
+    state: await engine.load<typeof StateModule>("projectors/runtime/partition-state.js"),
     ingest: await engine.load<typeof IngestModule>("ingest/ingest.js"),
   };
 }

@@ -147,7 +147,14 @@ function happened(by: string, event: ChatEvent): string {
       return `${cleanLine(event.user)} joined`;
     case "member.left":
       return `${cleanLine(event.user)} left`;
-    default:
+    case "message.sent":
+    case "message.folded":
+    case "message.edited":
+    case "message.deleted":
+    case "message.pinned":
+    case "message.unpinned":
+    case "reaction.added":
+    case "reaction.removed":
       return changed(who, event);
   }
 }

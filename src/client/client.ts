@@ -1,24 +1,19 @@
-import type { ErrorCode } from "../protocol/errors.ts";
-import type { ClientCommand, Entry, ServerFrame } from "../protocol/frames.ts";
-import {
-  ROOM_ID,
-  type CommandNumber,
-  type DeviceId,
-  type RoomId,
-  type Seq,
-} from "../protocol/ids.ts";
-import { LIMITS } from "../protocol/limits.ts";
+import type { Entry, ServerFrame } from "../protocol/frames.ts";
+import type { CommandNumber, DeviceId, RoomId, UserId } from "../protocol/ids.ts";
 import { parseAddress } from "./address.ts";
 import { Agenda, systemClock, type Clock } from "./agenda.ts";
 import { ClientError, mayIgnore } from "./client-error.ts";
 import { Connection, type ConnectionState } from "./connection.ts";
 import { Device, memoryDevice, type DeviceStore } from "./device.ts";
 import { Emitter } from "./emitter.ts";
-import { Http, type Fetch, type ListedRoom } from "./http.ts";
+import type { ClientEvents } from "./events.ts";
+import { Http, type Fetch } from "./http.ts";
+import { RoomList } from "./list.ts";
 import { Outbox, type CommandDraft, type Outcome, type OutboxItem } from "./outbox.ts";
-import { Room } from "./room.ts";
+import type { ListedRoom } from "./replies.ts";
+import { Rooms } from "./rooms.ts";
+import type { Room } from "./room.ts";
 import type { SocketConstructor } from "./socket.ts";
-import { Subscription } from "./subscription.ts";
 import { TokenSource, type TokenOption } from "./token.ts";
 
 /** A command without an outcome is sent again after this time; the server knows copies. */
@@ -47,23 +42,6 @@ export interface ClientOptions {
   readonly entriesKept?: number;
 }
 
-export interface ClientEvents {
-  state: ConnectionState;
-  /** In order, each once. `live` is false while catching up. */
-  entry: { readonly room: Room; readonly entry: Entry; readonly live: boolean };
-  /** Forget what was shown of this room; entries follow. */
-  reset: { readonly room: Room };
-  /** The entries between `after` and `before` are to be fetched with `room.history`. */
-  gap: { readonly room: Room; readonly after: Seq; readonly before: Seq };
-  /** `room.state` changed. */
-  room: { readonly room: Room };
-  /** `room.pending` changed. */
-  pending: { readonly room: Room };
-  outcome: { readonly command: ClientCommand; readonly outcome: Outcome | ClientError };
-  /** The server says something about no command in particular. */
-  error: { readonly code: ErrorCode; readonly message: string };
-}
-
 /**
  * The chat client: one connection, the rooms it follows, and the commands on
  * their way. Frames come in here and go to the part that knows what to do.
@@ -77,10 +55,9 @@ export class ChatClient {
   readonly #outbox: Outbox;
   readonly #connection: Connection;
   readonly #http: Http;
-  readonly #entriesKept: number;
-  readonly #rooms = new Map<RoomId, Followable>();
-  /** Rooms to be asked for together, at the end of this turn. */
-  readonly #toResume = new Set<Subscription>();
+  readonly #rooms: Rooms;
+  readonly #list: RoomList;
+  #user: UserId | null = null;
   #whenLive: { resolve: () => void; reject: (error: ClientError) => void }[] = [];
 
   /** Throws TypeError or RangeError for options that cannot work. */
@@ -91,7 +68,6 @@ export class ChatClient {
     if (!WebSocket) throw new TypeError("no global WebSocket here: pass the one of `ws`");
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
-    this.#entriesKept = options.entriesKept ?? ENTRIES_KEPT;
     this.#agenda = new Agenda(this.#clock);
     this.#device = new Device(options.device ?? memoryDevice(), this.#random);
     this.#outbox = new Outbox(this.#device, (item) => this.#itemChanged(item));
@@ -117,6 +93,8 @@ export class ChatClient {
       baseUrl: () => this.#connection.address.httpUrl,
       token,
     });
+    this.#rooms = this.#makeRooms(options.entriesKept ?? ENTRIES_KEPT);
+    this.#list = this.#makeList();
   }
 
   get state(): ConnectionState {
@@ -124,6 +102,14 @@ export class ChatClient {
   }
   get device(): DeviceId {
     return this.#device.id;
+  }
+  /** Who this is, from the first welcome on. */
+  get user(): UserId | null {
+    return this.#user;
+  }
+  /** The user's rooms, with what is unread in them: `list.load` begins it. */
+  get list(): RoomList {
+    return this.#list;
   }
   /** Commands whose outcome is not known yet. */
   get unsettled(): number {
@@ -165,7 +151,7 @@ export class ChatClient {
 
   /** Throws ClientError `invalid` for what cannot be a room id. */
   room(id: string): Room {
-    return this.#followable(id).room;
+    return this.#rooms.get(id).room;
   }
 
   /** Resolves when the room exists. Without `room` the server makes up an id. */
@@ -187,98 +173,78 @@ export class ChatClient {
   }
 
   /**
-   * The rooms that this user is in or invited to, the one with the newest message first. A change
-   * of membership shows within moments; what is told of each room holds now.
+   * The rooms that this user is in or invited to as they are now, the one with the newest message
+   * first. A change of membership shows within moments. `list` is the same, kept current.
    */
   rooms(): Promise<readonly ListedRoom[]> {
     return this.#http.rooms();
   }
 
-  #followable(id: string): Followable {
-    const known = this.#rooms.get(id as RoomId);
-    if (known) return known;
-    if (!ROOM_ID.test(id)) throw new ClientError("invalid", `a room id is like ${ROOM_ID.source}`);
-    const made = this.#makeRoom(id as RoomId);
-    this.#rooms.set(id as RoomId, made);
-    return made;
-  }
-
-  #makeRoom(id: RoomId): Followable {
-    const emitter = this.#emitter;
-    const subscription = new Subscription(id, {
+  #makeRooms(entriesKept: number): Rooms {
+    const http = this.#http;
+    return new Rooms({
       clock: this.#clock,
       agenda: this.#agenda,
       random: this.#random,
-      entriesKept: this.#entriesKept,
+      entriesKept,
+      emitter: this.#emitter,
+      me: () => this.#user,
       connected: () => this.state.name === "live",
-      mayFollow: (asking) => this.#mayFollow(asking),
-      requestResume: (asking) => this.#requestResume(asking),
-      unsubscribe: (room) => this.#connection.send({ type: "unsubscribe", rooms: [room] }),
-      entry: (entry, live) => {
-        room.settle();
-        emitter.emit("entry", { room, entry, live });
-      },
-      reset: () => {
-        this.#outbox.entriesSkipped(id);
-        emitter.emit("reset", { room });
-      },
-      gap: (after, before) => {
-        this.#outbox.entriesSkipped(id);
-        emitter.emit("gap", { room, after, before });
-      },
-      stateChanged: () => {
-        room.settle();
-        emitter.emit("room", { room });
-      },
+      send: (frame) => this.#connection.send(frame),
+      submit: (draft, adopt) => this.#submit(draft, adopt),
+      entriesSkipped: (room) => this.#outbox.entriesSkipped(room),
+      entry: (room, entry) => this.#list.happened(room, entry),
+      unreadChanged: (room) => this.#list.unreadChanged(room),
+      doubt: () => this.#list.refresh(),
+      history: (room, query) => http.history(room, query),
+      info: (room) => http.room(room),
+      versions: (room, seq) => http.versions(room, seq),
+      reactions: (room, seq, after) => http.reactions(room, seq, after),
+      thread: (room, seq, query) => http.thread(room, seq, query),
+      pins: (room) => http.pins(room),
     });
-    const room = new Room(
-      id,
-      {
-        submit: (draft, adopt) => this.#submit(draft, adopt),
-        history: (room, query) => this.#http.history(room, query),
-        info: (room) => this.#http.room(room),
-        pendingChanged: () => emitter.emit("pending", { room }),
-      },
-      subscription,
-    );
-    return { room, subscription };
   }
 
-  #mayFollow(asking: Subscription): boolean {
-    let followed = 0;
-    for (const { subscription } of this.#rooms.values()) {
-      if (subscription !== asking && subscription.followed) followed += 1;
-    }
-    return followed < LIMITS.roomsPerConnection;
+  #makeList(): RoomList {
+    return new RoomList({
+      clock: this.#clock,
+      agenda: this.#agenda,
+      random: this.#random,
+      me: () => this.#user,
+      connected: () => this.state.name === "live",
+      fetch: () => this.#http.rooms(),
+      reading: (room) => this.#rooms.get(room).reading,
+      emit: (change) => this.#emitter.emit("list", change),
+    });
   }
 
   #connectionChanged(state: ConnectionState): void {
-    if (state.name === "live") this.#live();
+    if (state.name === "live") this.#live(state.user);
     if (state.name === "waiting") this.#offline(state.next);
     if (state.name === "stopped") {
       const { code, reason } = state.drop;
       const error = new ClientError(code === null ? "closed" : "stopped", reason || undefined);
       this.#offline("resume");
-      for (const { subscription } of this.#rooms.values()) subscription.stopped(error);
+      this.#rooms.stopped(error);
       for (const { reject } of this.#whenLive.splice(0)) reject(error);
     }
     this.#emitter.emit("state", state);
   }
 
   /** Rooms before commands, so that the server knows what is followed when own messages come. */
-  #live(): void {
+  #live(user: UserId): void {
+    this.#user = user;
     this.#outbox.reconnected();
-    for (const { subscription } of this.#rooms.values()) subscription.connected();
-    this.#flushResumes();
+    this.#rooms.connected();
     this.#flushOutbox();
+    this.#list.connected();
     for (const { resolve } of this.#whenLive.splice(0)) resolve();
   }
 
   #offline(next: "resume" | "refetch"): void {
-    this.#toResume.clear();
     this.#agenda.cancel("outbox");
     this.#agenda.cancel("outcomes");
-    for (const { subscription } of this.#rooms.values()) subscription.disconnected(next);
+    this.#rooms.disconnected(next);
   }
 
   #received(frame: ServerFrame): void {
@@ -298,33 +264,21 @@ export class ChatClient {
       case "deferred":
         return this.#deferred(frame.k, frame.retryAfterMs);
       case "entries":
-        this.#settleOwn(frame.room, frame.entries);
-        this.#rooms.get(frame.room)?.subscription.received(frame.entries);
-        return this.#flushOutbox();
       case "resumed":
         this.#settleOwn(frame.room, frame.entries);
-        this.#rooms.get(frame.room)?.subscription.resumed(frame);
+        this.#rooms.received(frame);
         return this.#flushOutbox();
       case "beat":
-        for (const { room, seq } of frame.heads) this.#rooms.get(room)?.subscription.headIs(seq);
+        for (const head of frame.heads) this.#rooms.headIs(head);
         return;
+      case "roomsChanged":
+        return this.#list.refresh();
       case "unsubscribed":
-        return this.#rooms.get(frame.room)?.subscription.unsubscribed(frame.code);
-    }
-  }
-
-  #requestResume(subscription: Subscription): void {
-    if (this.#toResume.size === 0) queueMicrotask(() => this.#flushResumes());
-    this.#toResume.add(subscription);
-  }
-
-  #flushResumes(): void {
-    const asking = [...this.#toResume].filter(({ state }) => state.name === "resuming");
-    this.#toResume.clear();
-    if (this.state.name !== "live") return;
-    for (let at = 0; at < asking.length; at += LIMITS.roomsPerResume) {
-      const some = asking.slice(at, at + LIMITS.roomsPerResume);
-      this.#connection.send({ type: "resume", rooms: some.map((one) => one.request()) });
+      case "presence":
+      case "receipts":
+      case "typists":
+      case "unread":
+        return this.#rooms.received(frame);
     }
   }
 
@@ -378,14 +332,9 @@ export class ChatClient {
 
   #itemChanged(item: OutboxItem): void {
     const { command, state } = item;
-    if (command.type === "send") this.#rooms.get(command.room)?.room.itemChanged(item);
+    this.#rooms.itemChanged(item);
     if (state.name === "applied")
       this.#emitter.emit("outcome", { command, outcome: state.outcome });
     if (state.name === "failed") this.#emitter.emit("outcome", { command, outcome: state.error });
   }
-}
-
-interface Followable {
-  readonly room: Room;
-  readonly subscription: Subscription;
 }

@@ -1,115 +1,27 @@
 import { ERROR_CODES, type ErrorCode } from "../protocol/errors.ts";
-import { ENTRY, ROOM_KINDS, type Entry, type RoomKind } from "../protocol/frames.ts";
-import {
-  ROOM_ID,
-  USER_ID,
-  type Epoch,
-  type RoomId,
-  type Seq,
-  type UserId,
-} from "../protocol/ids.ts";
-import {
-  choice,
-  flag,
-  list,
-  nullable,
-  struct,
-  text,
-  uint,
-  type Fields,
-  type ValuesOf,
-} from "../protocol/schema.ts";
-import { SchemaError } from "../protocol/schema.ts";
+import type { RoomId, Seq } from "../protocol/ids.ts";
+import { SchemaError, struct, type Fields, type ValuesOf } from "../protocol/schema.ts";
 import { ClientError } from "./client-error.ts";
+import {
+  HISTORY,
+  PINS,
+  REACTORS,
+  ROOM,
+  ROOMS,
+  THREAD,
+  VERSIONS,
+  type HistoryPage,
+  type HistoryQuery,
+  type ListedRoom,
+  type MessageVersion,
+  type Pin,
+  type ReactorsPage,
+  type RoomInfo,
+  type ThreadPage,
+} from "./replies.ts";
 
 /** A request without an answer is given up after this time. */
 export const HTTP_TIMEOUT_MS = 15_000;
-/** More than any answer of the server holds; keeps a broken proxy from filling the memory. */
-const ITEMS_MAX = 100_000;
-
-/** A page of a room's history, oldest first. */
-export interface HistoryPage {
-  readonly room: RoomId;
-  readonly epoch: Epoch;
-  /** Seq of the newest entry of the room. */
-  readonly head: Seq;
-  /** There are further entries in the direction asked, older ones as far as they are kept. */
-  readonly more: boolean;
-  readonly entries: readonly Entry[];
-}
-
-/** The entries next to a seq, itself not included, or the newest; at most LIMITS.pageEntries. */
-export type HistoryQuery =
-  | { readonly before?: Seq; readonly after?: never; readonly limit?: number }
-  | { readonly after: Seq; readonly before?: never; readonly limit?: number };
-
-export interface RoomInfo {
-  readonly room: RoomId;
-  readonly kind: RoomKind;
-  readonly name: string;
-  readonly head: Seq;
-  readonly epoch: Epoch;
-  readonly members: readonly {
-    readonly user: UserId;
-    readonly role: string;
-    readonly since: Seq;
-  }[];
-}
-
-/** A room of one's own list. */
-export interface ListedRoom {
-  readonly room: RoomId;
-  readonly kind: RoomKind;
-  readonly name: string;
-  /** `invited` is not in it yet. */
-  readonly role: string;
-  readonly epoch: Epoch;
-  /** Seq of the newest entry. */
-  readonly head: Seq;
-  /** Up to here this user has read. */
-  readonly through: Seq;
-  /** Messages after it by others, counted up to LIMITS.unreadCounted, and those that call this user. */
-  readonly unread: number;
-  readonly mentions: number;
-  /** The newest message. */
-  readonly last: Entry | null;
-}
-
-const room = text<RoomId>({ bytes: 80, pattern: ROOM_ID });
-const user = text<UserId>({ bytes: 256, pattern: USER_ID });
-const HISTORY = {
-  room,
-  epoch: uint<Epoch>(),
-  head: uint<Seq>(),
-  more: flag,
-  entries: list(ENTRY, ITEMS_MAX),
-} satisfies Fields;
-const ROOM = {
-  room,
-  kind: choice(ROOM_KINDS),
-  name: text({ bytes: 1_024 }),
-  head: uint<Seq>(),
-  epoch: uint<Epoch>(),
-  members: list(struct({ user, role: text({ bytes: 64 }), since: uint<Seq>() }), ITEMS_MAX),
-} satisfies Fields;
-const ROOMS = {
-  rooms: list(
-    struct({
-      room,
-      kind: choice(ROOM_KINDS),
-      name: text({ bytes: 1_024 }),
-      role: text({ bytes: 64 }),
-      epoch: uint<Epoch>(),
-      head: uint<Seq>(),
-      through: uint<Seq>(),
-      unread: uint(),
-      mentions: uint(),
-      last: nullable(ENTRY),
-    }),
-    ITEMS_MAX,
-  ),
-} satisfies Fields;
-
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 export interface HttpOptions {
@@ -122,6 +34,12 @@ export interface HttpOptions {
   };
 }
 
+/** Replies after a seq, oldest first; at most LIMITS.pageEntries. */
+export interface ThreadQuery {
+  readonly after?: Seq;
+  readonly limit?: number;
+}
+
 /** Reads over HTTP. Everything rejects with ClientError. */
 export class Http {
   readonly #options: HttpOptions;
@@ -130,20 +48,32 @@ export class Http {
     this.#options = options;
   }
 
-  history(room: RoomId, { before, after, limit }: HistoryQuery): Promise<HistoryPage> {
-    const query = new URLSearchParams();
-    if (before !== undefined) query.set("before", String(before));
-    if (after !== undefined) query.set("after", String(after));
-    if (limit !== undefined) query.set("limit", String(limit));
-    return this.#get(`/v1/rooms/${encodeURIComponent(room)}/messages?${query}`, HISTORY);
+  history(room: RoomId, query: HistoryQuery): Promise<HistoryPage> {
+    return this.#get(`${pathOf(room)}/messages${queryOf({ ...query })}`, HISTORY);
   }
 
   room(room: RoomId): Promise<RoomInfo> {
-    return this.#get(`/v1/rooms/${encodeURIComponent(room)}`, ROOM);
+    return this.#get(pathOf(room), ROOM);
   }
 
   async rooms(): Promise<readonly ListedRoom[]> {
     return (await this.#get("/v1/rooms", ROOMS)).rooms;
+  }
+
+  async versions(room: RoomId, seq: Seq): Promise<readonly MessageVersion[]> {
+    return (await this.#get(`${pathOf(room)}/messages/${seq}/versions`, VERSIONS)).versions;
+  }
+
+  reactions(room: RoomId, seq: Seq, after?: string): Promise<ReactorsPage> {
+    return this.#get(`${pathOf(room)}/messages/${seq}/reactions${queryOf({ after })}`, REACTORS);
+  }
+
+  thread(room: RoomId, seq: Seq, query: ThreadQuery): Promise<ThreadPage> {
+    return this.#get(`${pathOf(room)}/messages/${seq}/thread${queryOf({ ...query })}`, THREAD);
+  }
+
+  async pins(room: RoomId): Promise<readonly Pin[]> {
+    return (await this.#get(`${pathOf(room)}/pins`, PINS)).pins;
   }
 
   async #get<F extends Fields>(path: string, fields: F): Promise<ValuesOf<F>> {
@@ -171,6 +101,18 @@ export class Http {
       throw new ClientError("unreachable", undefined, { cause: error });
     }
   }
+}
+
+function pathOf(room: RoomId): string {
+  return `/v1/rooms/${encodeURIComponent(room)}`;
+}
+
+function queryOf(values: Readonly<Record<string, string | number | undefined>>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined) query.set(name, String(value));
+  }
+  return query.size === 0 ? "" : `?${query}`;
 }
 
 /** Unlike frames, HTTP bodies may grow new fields, so only those we know are read. */

@@ -1,12 +1,35 @@
-/** The chat client for browsers and Node. See docs/client-protocol.md for what it speaks. */
-export { ChatClient, type ClientEvents, type ClientOptions } from "./client.ts";
+/** The chat client for browsers and Node. See docs/sdk.md, and docs/client-protocol.md for what it speaks. */
+export { ChatClient, type ClientOptions } from "./client.ts";
 export { ClientError, describeError, type ClientErrorCode } from "./client-error.ts";
+export type { ClientEvents } from "./events.ts";
 export type { ConnectionState, Drop } from "./connection.ts";
 export { memoryDevice, storedDevice, type DeviceStore, type StringStorage } from "./device.ts";
 export type { Clock } from "./agenda.ts";
-export type { HistoryPage, HistoryQuery, ListedRoom, RoomInfo } from "./http.ts";
+export type { Fetch, ThreadQuery } from "./http.ts";
+export type { ListChange, RoomList, RoomSummary } from "./list.ts";
+export {
+  asExpected,
+  messagesOf,
+  type ChangeCommand,
+  type Message,
+  type PendingChange,
+  type Reaction,
+} from "./message.ts";
 export type { Outcome } from "./outbox.ts";
-export type { PendingMessage, PendingState, Room } from "./room.ts";
+export type { PendingMessage, PendingState } from "./own-commands.ts";
+export type { Presence } from "./presence.ts";
+export type {
+  HistoryPage,
+  HistoryQuery,
+  ListedRoom,
+  MessageVersion,
+  Pin,
+  ReactorsPage,
+  RoomInfo,
+  ThreadPage,
+} from "./replies.ts";
+export type { CallOptions, MessageRef, Room, RoomFollowOptions, SendOptions } from "./room.ts";
+export type { Member } from "./room-details.ts";
 export type { SocketConstructor, SocketLike } from "./socket.ts";
 export type { FollowFrom, FollowOptions, SubscriptionState } from "./subscription.ts";
 export type { Cursor } from "../protocol/cursor.ts";

@@ -1,64 +1,135 @@
-import type { Entry } from "../protocol/frames.ts";
-import type { CommandNumber, Epoch, RoomId, Seq } from "../protocol/ids.ts";
-import { mayIgnore, type ClientError } from "./client-error.ts";
-import type { HistoryPage, HistoryQuery, RoomInfo } from "./http.ts";
+import type { Entry, RoomKind } from "../protocol/frames.ts";
+import type { CommandNumber, Epoch, RoomId, Seq, UserId } from "../protocol/ids.ts";
+import { mayIgnore } from "./client-error.ts";
+import type { ThreadQuery } from "./http.ts";
+import type { ChangeCommand, Message } from "./message.ts";
 import type { CommandDraft, Outcome, OutboxItem } from "./outbox.ts";
-import type { FollowOptions, Subscription, SubscriptionState } from "./subscription.ts";
+import type { PendingMessage } from "./own-commands.ts";
+import type { Presence } from "./presence.ts";
+import type {
+  HistoryPage,
+  HistoryQuery,
+  MessageVersion,
+  Pin,
+  ReactorsPage,
+  RoomInfo,
+  ThreadPage,
+} from "./replies.ts";
+import type { Member } from "./room-details.ts";
+import type { RoomParts } from "./room-parts.ts";
+import type { FollowOptions, SubscriptionState } from "./subscription.ts";
 
-/** Failed messages of a room that stay in `pending`; older ones go. */
-export const FAILED_KEPT = 50;
-
-/** An own message that is not yet part of `entries`. */
-export interface PendingMessage {
-  readonly k: CommandNumber;
-  readonly text: string;
-  readonly state: PendingState;
-}
-export type PendingState =
-  | { readonly name: "queued" | "sent" | "accepted" }
-  | { readonly name: "failed"; readonly error: ClientError };
-
-/** What a room needs of the client, besides what its subscription needs. */
+/** What a room needs of the client. */
 export interface RoomHost {
   submit(draft: CommandDraft, adopt?: (item: OutboxItem) => void): Promise<Outcome>;
   history(room: RoomId, query: HistoryQuery): Promise<HistoryPage>;
   info(room: RoomId): Promise<RoomInfo>;
-  pendingChanged(): void;
+  versions(room: RoomId, seq: Seq): Promise<readonly MessageVersion[]>;
+  reactions(room: RoomId, seq: Seq, after?: string): Promise<ReactorsPage>;
+  thread(room: RoomId, seq: Seq, query: ThreadQuery): Promise<ThreadPage>;
+  pins(room: RoomId): Promise<readonly Pin[]>;
+}
+
+/** What names a message in a command: a message, or its first entry. */
+export type MessageRef = Pick<Message, "cursor">;
+
+/** Whom a message calls. */
+export interface CallOptions {
+  /** Members; others are left out by the server. */
+  readonly mentions?: readonly string[];
+  /** The whole room; not everybody may. */
+  readonly everyone?: boolean;
+}
+export interface SendOptions extends CallOptions {
+  /** A reply to a reply joins the same thread. */
+  readonly replyTo?: MessageRef;
+}
+export interface RoomFollowOptions extends FollowOptions {
+  /** The same as `attend`. */
+  readonly attend?: boolean;
 }
 
 /** A handle on one room; `client.room(id)` gives the same one each time. */
 export class Room {
   readonly id: RoomId;
   readonly #host: RoomHost;
-  readonly #subscription: Subscription;
-  /** Own messages in the order they were sent, until their entry is there. */
-  readonly #own = new Set<OutboxItem>();
+  readonly #parts: RoomParts;
 
   /** Made by `ChatClient.room`. */
-  constructor(id: RoomId, host: RoomHost, subscription: Subscription) {
+  constructor(id: RoomId, host: RoomHost, parts: RoomParts) {
     this.id = id;
     this.#host = host;
-    this.#subscription = subscription;
+    this.#parts = parts;
   }
 
   get state(): SubscriptionState {
-    return this.#subscription.state;
+    return this.#parts.subscription.state;
   }
   /** The newest entries, oldest first: a live view, at most `entriesKept` long. */
   get entries(): readonly Entry[] {
-    return this.#subscription.timeline.entries;
+    return this.#parts.subscription.timeline.entries;
+  }
+  /**
+   * The newest messages with all their changes, oldest first: a live view, at most `entriesKept`
+   * long. A message is a value, and a new one after each change.
+   */
+  get messages(): readonly Message[] {
+    return this.#parts.subscription.timeline.messages.list;
+  }
+  /** One of `messages`, by its seq. */
+  message(seq: Seq): Message | null {
+    return this.#parts.subscription.timeline.messages.find(seq);
   }
   /** Seq of the newest entry known here, or null. */
   get lastSeq(): Seq | null {
-    return this.#subscription.timeline.last;
+    return this.#parts.subscription.timeline.last;
   }
   /** Known from the first page on. */
   get epoch(): Epoch | null {
-    return this.#subscription.epoch;
+    return this.#parts.subscription.epoch;
   }
   /** Own messages that are not in `entries` yet, or failed, in order. */
   get pending(): readonly PendingMessage[] {
-    return [...this.#own].map(pendingMessage);
+    return this.#parts.own.sends;
+  }
+  /** Null until `loadDetails`. */
+  get name(): string | null {
+    return this.#parts.details.name;
+  }
+  /** Null until `loadDetails`. */
+  get kind(): RoomKind | null {
+    return this.#parts.details.kind;
+  }
+  /** Empty until `loadDetails`; current from then on while the room is followed. */
+  get members(): ReadonlyMap<UserId, Member> {
+    return this.#parts.details.members;
+  }
+  /** Who is there, while this room is attended: a new value after each change. */
+  get presence(): Presence {
+    return this.#parts.presence.shown;
+  }
+  /** Who else types, while this room is attended. */
+  get typists(): readonly UserId[] {
+    return this.#parts.typing.typists;
+  }
+  /**
+   * The newest entry that each member has read, while this room is attended: a live view. In a
+   * large room nothing is told of others.
+   */
+  get receipts(): ReadonlyMap<UserId, Seq> {
+    return this.#parts.receipts.marks;
+  }
+  /** Up to here this user has read, on any device. Null until the list of rooms was loaded. */
+  get through(): Seq | null {
+    return this.#parts.reading.through;
+  }
+  /** Messages after `through` by others. Null until the list of rooms was loaded. */
+  get unread(): number | null {
+    return this.#parts.reading.counts?.unread ?? null;
+  }
+  /** Those of them that call this user. */
+  get mentions(): number | null {
+    return this.#parts.reading.counts?.mentions ?? null;
   }
 
   /**
@@ -66,31 +137,91 @@ export class Room {
    * events of the client. A room that was followed starts anew. Resolves when
    * caught up; rejects with ClientError `forbidden`, `tooManyRooms` or `closed`.
    */
-  follow(options: FollowOptions = {}): Promise<void> {
-    return mayIgnore(this.#subscription.follow(options));
+  follow({ attend = false, ...options }: RoomFollowOptions = {}): Promise<void> {
+    if (attend) this.attend();
+    return mayIgnore(this.#parts.subscription.follow(options));
   }
 
   unfollow(): void {
-    this.#subscription.unfollow();
+    this.#parts.unfollow();
+  }
+
+  /**
+   * Takes part while the room is followed, over every reconnect: is seen there, and is told who
+   * else is there, who types and who has read how far. Ends with `unfollow`.
+   */
+  attend(): void {
+    this.#parts.attend();
+  }
+
+  /** Reads the room's name and members, which stay current from then on. Rejects with ClientError. */
+  loadDetails(): Promise<void> {
+    return this.#parts.details.load();
   }
 
   /**
    * Sends a message, now or when there is a connection. Resolves when it is in
    * effect; rejects with ClientError (`forbidden`, `invalid`, `outboxFull`, …).
    */
-  send(text: string): Promise<Outcome> {
-    return this.#host.submit({ type: "send", room: this.id, text }, (item) => {
-      this.#own.add(item);
-      this.#host.pendingChanged();
-    });
+  send(text: string, { replyTo, ...call }: SendOptions = {}): Promise<Outcome> {
+    const reply = replyTo === undefined ? {} : { replyTo: replyTo.cursor };
+    this.#parts.typing.sent();
+    return this.#host.submit(
+      { type: "send", room: this.id, text, ...reply, ...callOf(call) },
+      (item) => this.#parts.own.add(item),
+    );
   }
 
   /** Removes a failed message from `pending`. */
   dismiss(k: CommandNumber): void {
-    for (const item of this.#own) {
-      if (item.k === k && item.state.name === "failed") this.#own.delete(item);
-    }
-    this.#host.pendingChanged();
+    this.#parts.own.dismiss(k);
+  }
+
+  /**
+   * Gives a message another text, and other calls. Like all changes it shows in the message's
+   * `pending` until it is in effect; rejects with ClientError, for example `noSuchMessage`.
+   */
+  edit(message: MessageRef, text: string, call: CallOptions = {}): Promise<Outcome> {
+    return this.#change({ type: "edit", text, ...callOf(call) }, message);
+  }
+  delete(message: MessageRef): Promise<Outcome> {
+    return this.#change({ type: "delete" }, message);
+  }
+  /** An emoji or a short name; once more does nothing. */
+  react(message: MessageRef, reaction: string): Promise<Outcome> {
+    return this.#change({ type: "react", reaction }, message);
+  }
+  unreact(message: MessageRef, reaction: string): Promise<Outcome> {
+    return this.#change({ type: "unreact", reaction }, message);
+  }
+  pin(message: MessageRef): Promise<Outcome> {
+    return this.#change({ type: "pin" }, message);
+  }
+  unpin(message: MessageRef): Promise<Outcome> {
+    return this.#change({ type: "unpin" }, message);
+  }
+
+  /**
+   * Has read everything up to a message or entry, or up to the newest one known here. Only ever
+   * rises, counts at once, and is said until the server has confirmed it.
+   */
+  read(upTo?: MessageRef): void {
+    const cursor = upTo?.cursor ?? this.#parts.subscription.timeline.cursor;
+    if (cursor !== null) this.#parts.reading.read(cursor);
+  }
+  /** The message and all after it count as unread again. */
+  markUnread({ cursor }: MessageRef): Promise<Outcome> {
+    this.#parts.reading.goBack();
+    return this.#host.submit({ type: "markUnread", room: this.id, message: cursor });
+  }
+  /** Who has read the message, as far as `receipts` tells; its author left out. */
+  seenBy(message: Pick<Message, "seq" | "by">): UserId[] {
+    return this.#parts.receipts.seenBy(message);
+  }
+
+  /** To be called with each change of what is typed, and with false when it was given up. */
+  typing(on = true): void {
+    this.#parts.typing.sign(on);
   }
 
   join(): Promise<Outcome> {
@@ -106,43 +237,49 @@ export class Room {
     return this.#host.submit({ type: "rename", room: this.id, name });
   }
 
-  /** A page of older (or missed) entries; it does not become part of `entries`. */
+  /**
+   * A page of older (or missed) entries; it does not become part of `entries`. `messagesOf` makes
+   * messages of them.
+   */
   history(query: HistoryQuery = {}): Promise<HistoryPage> {
     return this.#host.history(this.id, query);
   }
   info(): Promise<RoomInfo> {
     return this.#host.info(this.id);
   }
-
-  /** Called by the client when one of this room's messages changed its state. */
-  itemChanged(item: OutboxItem): void {
-    if (!this.#own.has(item)) return;
-    if (item.state.name === "failed") this.#dropOldFailures();
-    this.settle();
+  /** The texts that a message had, oldest first; for its author and those who may see them all. */
+  versions({ seq }: Pick<Message, "seq">): Promise<readonly MessageVersion[]> {
+    return this.#host.versions(this.id, seq);
+  }
+  /** Everybody who reacted to a message, some hundreds at a time: `after` is the `next` before. */
+  reactions({ seq }: Pick<Message, "seq">, after?: string): Promise<ReactorsPage> {
+    return this.#host.reactions(this.id, seq, after);
+  }
+  /** Replies to a message, oldest first. */
+  thread({ seq }: Pick<Message, "seq">, query: ThreadQuery = {}): Promise<ThreadPage> {
+    return this.#host.thread(this.id, seq, query);
+  }
+  /** In the order in which they were pinned. */
+  pins(): Promise<readonly Pin[]> {
+    return this.#host.pins(this.id);
   }
 
-  /** Forgets messages whose entry has arrived, or never will because nobody follows. */
-  settle(): void {
-    if (this.#own.size === 0) return;
-    const { followed, timeline } = this.#subscription;
-    for (const item of this.#own) {
-      if (item.state.name !== "applied") continue;
-      if (!followed || (timeline.last ?? 0) >= item.state.outcome.seq) this.#own.delete(item);
-    }
-    this.#host.pendingChanged();
-  }
-
-  #dropOldFailures(): void {
-    const failed = [...this.#own].filter((item) => item.state.name === "failed");
-    for (const item of failed.slice(0, -FAILED_KEPT)) this.#own.delete(item);
+  #change(change: ChangeDraft, { cursor }: MessageRef): Promise<Outcome> {
+    const draft: CommandDraft = { ...change, room: this.id, message: cursor };
+    return this.#host.submit(draft, (item) => this.#parts.own.add(item));
   }
 }
 
-function pendingMessage(item: OutboxItem): PendingMessage {
-  const text = item.command.type === "send" ? item.command.text : "";
-  const { state, k } = item;
-  if (state.name === "failed") return { k, text, state: { name: "failed", error: state.error } };
-  // In effect, but its entry is still on the way.
-  if (state.name === "applied") return { k, text, state: { name: "accepted" } };
-  return { k, text, state: { name: state.name } };
+type ChangeDraft = {
+  [T in ChangeCommand["type"]]: Omit<Extract<ChangeCommand, { type: T }>, "k" | "room" | "message">;
+}[ChangeCommand["type"]];
+
+function callOf({ mentions, everyone }: CallOptions): {
+  mentions?: readonly UserId[];
+  everyone?: boolean;
+} {
+  return {
+    ...(mentions && mentions.length > 0 ? { mentions: mentions as readonly UserId[] } : {}),
+    ...(everyone ? { everyone } : {}),
+  };
 }

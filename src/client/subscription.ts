@@ -1,7 +1,7 @@
 import { parseCursor, type Cursor } from "../protocol/cursor.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { Entry, ServerFrameOf } from "../protocol/frames.ts";
-import type { Epoch, RoomId, Seq } from "../protocol/ids.ts";
+import type { Epoch, RoomId, Seq, UserId } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Agenda, Clock } from "./agenda.ts";
 import { Backoff } from "./backoff.ts";
@@ -64,12 +64,16 @@ export interface SubscriptionHost {
   readonly agenda: Agenda;
   readonly random: () => number;
   readonly entriesKept: number;
+  /** Who looks at the room; null before the first welcome. */
+  me(): UserId | null;
   connected(): boolean;
   /** False when the connection follows as many rooms as it may. */
   mayFollow(subscription: Subscription): boolean;
   /** Calls `request` soon and sends what it returns, together with other rooms' requests. */
   requestResume(subscription: Subscription): void;
   unsubscribe(room: RoomId): void;
+  /** The timeline begins anew; the room's history may be `another` one. */
+  restarted(another: boolean): void;
   /** After the entry became part of the timeline. */
   entry(entry: Entry, live: boolean): void;
   reset(): void;
@@ -94,7 +98,7 @@ export class Subscription {
   constructor(room: RoomId, host: SubscriptionHost) {
     this.room = room;
     this.#host = host;
-    this.#timeline = new Timeline(host.entriesKept);
+    this.#timeline = new Timeline(host.entriesKept, () => host.me());
     this.#backoff = new Backoff(host.random);
   }
 
@@ -130,6 +134,7 @@ export class Subscription {
     if (from === "origin") this.#startAtOrigin(FIRST_EPOCH);
     else if (from === "newest") this.#timeline.replace();
     else this.#timeline.startAfter(from);
+    this.#host.restarted(false);
     const whenLive = new Promise<void>((resolve, reject) =>
       this.#waiters.push({ resolve, reject }),
     );
@@ -238,6 +243,7 @@ export class Subscription {
     const last = this.#timeline.last;
     const first = entries[0]?.seq ?? ((head + 1) as Seq);
     this.#timeline.replace();
+    this.#host.restarted(status === "reset");
     if (status === "gap") this.#host.gap(last ?? (0 as Seq), first);
     // A snapshot over known entries answers a cursor that was dropped.
     else if (status === "reset" || last !== null) this.#host.reset();

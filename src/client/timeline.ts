@@ -1,24 +1,27 @@
 import { originCursor, parseCursor, type Cursor } from "../protocol/cursor.ts";
 import type { Entry } from "../protocol/frames.ts";
-import type { Epoch, Seq } from "../protocol/ids.ts";
+import type { Epoch, Seq, UserId } from "../protocol/ids.ts";
+import { Messages } from "./messages.ts";
 
 /**
  * The order of one room as this client knows it: the last seq, the cursor after
- * it, and a window of the newest entries. Decides what may be appended and
- * knows nothing of sockets.
+ * it, a window of the newest entries, and the messages that they make. Decides
+ * what may be appended and knows nothing of sockets.
  *
  * The last seq is null before the newest page has come: its first entry is the
  * base then.
  */
 export class Timeline {
+  readonly messages: Messages;
   readonly #kept: number;
   #entries: Entry[] = [];
   #last: Seq | null = null;
   #cursor: Cursor | null = null;
 
-  /** `kept` is the number of newest entries that stay in memory. */
-  constructor(kept: number) {
+  /** `kept` is the number of newest entries, and of newest messages, that stay in memory. */
+  constructor(kept: number, me: () => UserId | null) {
     this.#kept = kept;
+    this.messages = new Messages(kept, me);
   }
 
   get entries(): readonly Entry[] {
@@ -58,11 +61,13 @@ export class Timeline {
     this.#cursor = entry.cursor;
     this.#entries.push(entry);
     if (this.#entries.length > this.#kept) this.#entries.shift();
+    this.messages.take(entry);
     return "appended";
   }
 
   #restart(last: Seq | null, cursor: Cursor | null): void {
     this.#entries = [];
+    this.messages.clear();
     this.#last = last;
     this.#cursor = cursor;
   }

@@ -33,7 +33,12 @@ export function decide(
     case "pin":
     case "unpin":
       return decideChange(room, command, by, subject);
-    default:
+    case "send":
+    case "join":
+    case "leave":
+    case "invite":
+    case "rename":
+    case "markUnread":
       return decideInRoom(room, command, by, subject);
   }
 }

@@ -63,8 +63,8 @@ export interface TextBounds {
   readonly nfc?: boolean;
 }
 
-/** No text and no list without one: a frame's size is known before it is read. */
-const BOUND_MAX = 65_535;
+/** No text and no list without a bound: the size of what is read is known before it is. */
+const BOUND_MAX = 1_048_576;
 
 function checkBound(bound: number, what: string): void {
   if (Number.isSafeInteger(bound) && bound >= 0 && bound <= BOUND_MAX) return;

@@ -59,9 +59,14 @@ export async function connectForBlocking(options: ConnectOptions): Promise<Redis
   return connect(options, { ...base, socketTimeout: SILENCE_MS.blocking });
 }
 
-/** For channels: it waits for messages in silence, and only its pings have to be answered. */
+/**
+ * For channels: it waits for messages in silence, and only its pings have to be answered. Whoever
+ * subscribes does so again after a reconnect: what the client does by itself rejects unheard when
+ * the link breaks once more.
+ */
 export async function connectForSubscription(options: ConnectOptions): Promise<Redis> {
-  return connect(options, { ...base, commandTimeout: COMMAND_TIMEOUT_MS });
+  const subscribing = { commandTimeout: COMMAND_TIMEOUT_MS, autoResubscribe: false };
+  return connect(options, { ...base, ...subscribing });
 }
 
 /** What can send commands in one write, and be counted. */

@@ -40,6 +40,12 @@ export class Subscriber {
       redis.disconnect();
       throw error;
     }
+    redis.on("ready", () => {
+      redis.subscribe(...channels).catch((error: unknown) => {
+        options.log.debug({ err: error }, "not subscribed, the next connection tries again");
+        if (redis.status === "ready") redis.disconnect(true);
+      });
+    });
     return new Subscriber(redis, options.log);
   }
 

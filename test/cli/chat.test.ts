@@ -202,12 +202,40 @@ describe("what others write", () => {
       { type: "room.created", kind: "direct", name: "direct", members: [by, by] } as const,
       { type: "room.renamed", name: hostile } as const,
       { type: "member.joined", user: "\u009bx" as never } as const,
+      { type: "message.edited", target: 1 as never, text: hostile } as const,
+      { type: "reaction.added", target: 1 as never, reaction: hostile } as const,
+      { type: "message.folded", text: hostile, through: 9 as never } as const,
     ];
     for (const event of events) {
       const lines = text.entry(entryAt(1, { by, event }));
       expect(lines.join("")).not.toMatch(/[\p{Cc}\u202e]/u);
     }
     expect(text.note(`a\n${hostile}`)).not.toMatch(/[\p{Cc}\u202e]/u);
+  });
+
+  it("[CL18] shows a message as its changes have left it, and says what changed", () => {
+    const text = new ChatText({ color: false, timeZone: "UTC" });
+    const folded = { type: "message.folded", text: "hello", through: 9 as never } as const;
+    const reactions = [{ reaction: "\u{1f44d}", count: 3, users: [] }];
+    const changes = { edits: 2, pinned: true, replies: 1, reactions };
+    const lines = [
+      { ...folded, ...changes },
+      { ...folded, text: null },
+      { type: "message.edited", target: 1 as never, text: "hello" } as const,
+      { type: "message.edited", target: 1 as never, text: null } as const,
+      { type: "message.deleted", target: 1 as never } as const,
+      { type: "reaction.removed", target: 1 as never, reaction: "no" } as const,
+      { type: "message.pinned", target: 1 as never } as const,
+    ].map((event) => text.entry(entryAt(1, { event })).at(-1));
+    expect(lines).toEqual([
+      "22:13  bob         hello  (edited, pinned, \u{1f44d} 3, 1 reply)",
+      "22:13  → a message of bob was deleted",
+      "22:13  → bob edited message 1: hello",
+      "22:13  → bob edited message 1",
+      "22:13  → bob deleted message 1",
+      "22:13  → bob took back no from message 1",
+      "22:13  → bob pinned message 1",
+    ]);
   });
 
   it("[CL17] indents further lines, so that nobody can forge one", () => {

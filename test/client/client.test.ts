@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../src/protocol/limits.ts";
+import { PROTOCOL_VERSION } from "../../src/protocol/version.ts";
 import { event, following, newClient, seqs, server } from "./harness.ts";
 import { entriesFrom, entryAt, ROOM } from "./scripted-server.ts";
 import type { Seq } from "../../src/protocol/ids.ts";
@@ -11,7 +12,7 @@ describe("the connection", () => {
     const peer = await server.peer();
     const hello = await peer.next("hello");
     expect(hello).toMatchObject({
-      version: 1,
+      version: PROTOCOL_VERSION,
       token: "fresh",
       device: client.device,
       agent: "test",

@@ -5,6 +5,7 @@ import { Device, memoryDevice, storedDevice } from "../../src/client/device.ts";
 import { Emitter } from "../../src/client/emitter.ts";
 import { Http } from "../../src/client/http.ts";
 import type { RoomId, Seq } from "../../src/protocol/ids.ts";
+import { listedRoom } from "./people.ts";
 import { entryAt, ROOM } from "./scripted-server.ts";
 
 describe("a device", () => {
@@ -108,8 +109,9 @@ describe("HTTP", () => {
   });
 
   it("[CL4] asks for a new token when the old one has run out", async () => {
-    const { http: reader, asked } = http([401, ""], [200, { rooms: [{ room: "a" }] }]);
-    expect(await reader.rooms()).toEqual(["a"]);
+    const listed = listedRoom({ unread: 3 });
+    const { http: reader, asked } = http([401, ""], [200, { rooms: [listed] }]);
+    expect(await reader.rooms()).toEqual([listed]);
     expect(asked[1]).toContain("Bearer new");
   });
 

@@ -27,6 +27,8 @@ function newSubscription(entriesKept = 100) {
     agenda: new Agenda(clock),
     random: () => 0.5,
     entriesKept,
+    me: () => null,
+    restarted: () => undefined,
     connected: () => link.up,
     mayFollow: () => true,
     requestResume: () => asked.push(subscription.request()),

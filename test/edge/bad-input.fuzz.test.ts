@@ -10,6 +10,7 @@ import { CLOSE, ERROR_CODES } from "../../src/protocol/errors.ts";
 import type { ClientFrame } from "../../src/protocol/frames.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { pack } from "../../src/protocol/msgpack.ts";
+import { PROTOCOL_VERSION } from "../../src/protocol/version.ts";
 import { engineOfFile, token, type Engine } from "./engine.ts";
 import { createRoom, type Peer } from "./peer.ts";
 
@@ -71,7 +72,7 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
     fc.object({ maxDepth: 3 }).map((value) => JSON.stringify(value)),
   );
   const valid: readonly ClientFrame[] = [
-    { type: "hello", version: 1, token: "x.y.z", device: "d", agent: "a" },
+    { type: "hello", version: PROTOCOL_VERSION, token: "x.y.z", device: "d", agent: "a" },
     { type: "ping" },
     { type: "resume", rooms: [{ room: "canary", cursor: null, limit: 5 }] },
     { type: "unsubscribe", rooms: ["canary"] },
@@ -128,7 +129,7 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
   it("[SE1] only a hello is read before the welcome", async () => {
     const hello: ClientFrame = {
       type: "hello",
-      version: 1,
+      version: PROTOCOL_VERSION,
       token: await token("eve"),
       device: "d",
       agent: "",
@@ -147,14 +148,20 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
     expect(await code("[]")).toBe(4402);
     expect(await code("{")).toBe(4400);
     expect(await code(Uint8Array.of(0xc1))).toBe(4400);
-    expect(await code({ ...hello, version: 2 } as ClientFrame)).toBe(4405);
+    expect(await code({ ...hello, version: PROTOCOL_VERSION + 1 } as ClientFrame)).toBe(4405);
     expect(await code("x".repeat(LIMITS.helloBytes))).toBe(4400);
     expect(await code("x".repeat(LIMITS.helloBytes + 1))).toBe(4401);
   });
 
   it("[SE6] a second hello is an error, nothing more", async () => {
     const peer = await engine.peer(edge, "eve");
-    peer.send({ type: "hello", version: 1, token: "", device: peer.device, agent: "" });
+    peer.send({
+      type: "hello",
+      version: PROTOCOL_VERSION,
+      token: "",
+      device: peer.device,
+      agent: "",
+    });
     expect(await peer.next("error")).toMatchObject({ code: "invalid" });
     peer.send({ type: "ping" });
     await peer.next("beat");

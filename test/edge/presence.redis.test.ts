@@ -144,6 +144,32 @@ describe("presence", () => {
     expect(stateOf(oli, "seven").lastSeen.get("pia")).toBe(1234);
   });
 
+  it("[PS1] in a storm of comings everybody sees everybody, and was told the whole state once", async () => {
+    const rooms = ["storm-0", "storm-1", "storm-2", "storm-3"];
+    const host = await engine.peer(edge, "host");
+    for (const room of rooms) await createRoom(host, room);
+    const names = Array.from({ length: 25 }, (_, i) => `guest-${i}`);
+    const guests = await Promise.all(
+      rooms.flatMap((room) =>
+        names.map(async (name, i) => {
+          const user = `${name}-${room}`;
+          const peer = await engine.peer(i % 2 === 0 ? edge : other, user);
+          await applied(peer.insist({ type: "join", room }));
+          return { room, user, peer };
+        }),
+      ),
+    );
+    await Promise.all(guests.map(({ peer, room }) => present(peer, room)));
+    for (const { peer, room } of guests) {
+      await sees(peer, room, ...names.map((name) => `${name}-${room}`));
+      expect(presenceFrames(peer, room).filter(({ whole }) => whole)).toHaveLength(1);
+    }
+    for (const { peer } of guests) peer.terminate();
+    await present(host, "storm-0");
+    await sees(host, "storm-0", "host");
+    expect(stateOf(host, "storm-0").lastSeen.size).toBe(names.length);
+  });
+
   it("[PS7] a large room tells a count and a sample, whose changes are told as well", async () => {
     const una = await engine.peer(edge, "una");
     await createRoom(una, "large");

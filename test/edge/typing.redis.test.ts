@@ -1,11 +1,12 @@
 /** Who types, from socket to socket over two edges. */
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import type { RunningEdge } from "../../src/edge/edge.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
-import { packSigns } from "../../src/streams/typing.ts";
+import { connectForCommands, type Redis } from "../../src/redis/connect.ts";
+import { packSigns, unpackSigns } from "../../src/streams/typing.ts";
 import { pause } from "../projectors/talkers.ts";
-import { type Engine, engineOfFile } from "./engine.ts";
+import { type Engine, engineOfFile, silent } from "./engine.ts";
 import { createRoom, type Peer } from "./peer.ts";
 import { present, QUICK, seesTyping, types, typistsOf } from "./watch.ts";
 
@@ -13,6 +14,10 @@ const open = engineOfFile();
 let engine: Engine;
 let edge: RunningEdge;
 let other: RunningEdge;
+const listeners: Redis[] = [];
+afterEach(() => {
+  for (const listener of listeners.splice(0)) listener.disconnect();
+});
 beforeAll(async () => {
   engine = await open();
   edge = await engine.edge({ presenceTimes: QUICK });
@@ -28,6 +33,18 @@ async function three(room: string): Promise<[Peer, Peer, Peer]> {
   await createRoom(peers[0], room, peers.slice(1));
   for (const peer of peers) await present(peer, room);
   return peers;
+}
+
+/** Users who were told to have stopped, from now on; edges of other tests are quiet. */
+async function endsPublished(): Promise<string[]> {
+  const ends: string[] = [];
+  const listener = await connectForCommands({ url: engine.redis.url, name: "ends", log: silent });
+  await listener.subscribe(engine.keys.typing());
+  listener.on("messageBuffer", (_channel: Buffer, message: Buffer) => {
+    for (const { user, on } of unpackSigns(message)) if (!on) ends.push(user);
+  });
+  listeners.push(listener);
+  return ends;
 }
 
 describe("typing", () => {
@@ -50,6 +67,7 @@ describe("typing", () => {
 
   it("[TY2] ends with the socket, with the message, and without a further sign", async () => {
     const [ann, ben, cat] = await three("two");
+    const ends = await endsPublished();
     types(ann, "two");
     await seesTyping(cat, "two", "ann-two");
     ann.terminate();
@@ -58,6 +76,8 @@ describe("typing", () => {
     await seesTyping(cat, "two", "ben-two");
     await ben.say("two", "here it is");
     await seesTyping(cat, "two");
+    // Both were said to have stopped: it was not the time that ended it.
+    expect(ends).toEqual(["ann-two", "ben-two"]);
     // A sign of an edge that dies after it: nobody says that it has ended.
     const sign = { room: "two", user: "ghost", on: true } as never;
     await engine.admin.publish(engine.keys.typing(), Buffer.from(packSigns([sign])));

@@ -5,7 +5,7 @@
 import { parseCursor } from "../../src/protocol/cursor.ts";
 import type { ErrorCode } from "../../src/protocol/errors.ts";
 import type { ChatEvent } from "../../src/protocol/frames.ts";
-import type { UserId } from "../../src/protocol/ids.ts";
+import type { Seq, UserId } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import type { Command } from "../../src/streams/command-log.ts";
 import type { ReferenceEntry, ReferenceRoom } from "./reference.ts";
@@ -82,7 +82,7 @@ interface State {
 
 function change(
   state: State,
-  event: ChatEvent,
+  event: Extract<ChatEvent, { target: unknown }>,
   { by, id, now }: { by: string; id: string; now: number },
 ): void {
   switch (event.type) {
@@ -156,92 +156,89 @@ type Change = Extract<
   { type: "send" | "edit" | "delete" | "react" | "unreact" | "pin" | "unpin" }
 >;
 
+type Decided = ChatEvent | number | ErrorCode;
+
 /** Of a member: an event, the seq that had it done already, or why not. */
 export function decideChange(
   room: ReferenceRoom,
   user: UserId,
   command: Change,
   kept: number,
-): ChatEvent | number | ErrorCode {
+): Decided {
   const { entries } = room;
-  const isOwner = room.members.get(user)?.startsWith("owner");
-  const head = entries.length;
+  const isOwner = room.members.get(user)?.startsWith("owner") ?? false;
+  const mayLead = room.kind === "direct" || isOwner;
+  if ((command.type === "unpin" || command.type === "pin") && !mayLead) return "notAllowed";
+  if (command.type === "send" && command.everyone && !mayLead) return "notAllowed";
   const cursor = command.type === "send" ? command.replyTo : command.message;
-  const parts = cursor === undefined ? null : parseCursor(cursor);
-  const target = parts?.seq ?? 0;
-  const named =
-    parts?.epoch === 1 && entries[target - 1]?.id === parts.id && head - target < kept
-      ? messageAt(entries, target)
-      : null;
-  if (command.type === "unpin" || command.type === "pin") {
-    if (room.kind !== "direct" && !isOwner) return "notAllowed";
-  }
-  if (command.type === "unpin") {
-    const isPinned = pinsOf(entries).some(({ seq }) => seq === target);
-    if (isPinned && entries[target - 1]?.id === parts?.id) {
-      return { type: "message.unpinned", target: target as never };
-    }
-    return named && named.deletedIn === 0 ? head : "noSuchMessage";
-  }
-  if (command.type === "send" || command.type === "edit") {
-    const everyone = command.everyone && room.kind !== "direct" && !isOwner;
-    if (command.type === "send" && everyone) return "notAllowed";
-  }
   if (command.type === "send" && cursor === undefined) {
     return { type: "message.sent", text: command.text, ...called(room, command) };
   }
+  const parts = cursor === undefined ? null : parseCursor(cursor);
+  const target = parts?.seq ?? 0;
+  const isThere = entries[target - 1]?.id === parts?.id;
+  if (command.type === "unpin" && isThere && pinsOf(entries).some(({ seq }) => seq === target)) {
+    return { type: "message.unpinned", target: target as never };
+  }
+  const isKept = parts?.epoch === 1 && isThere && entries.length - target < kept;
+  const named = isKept ? messageAt(entries, target) : null;
   if (!named) return "noSuchMessage";
   const mayChange = named.by === user || isOwner;
   if (command.type === "delete" && named.deletedIn > 0 && mayChange) return named.deletedIn;
   if (named.deletedIn > 0) return "noSuchMessage";
-  const own = named.reacted.filter((each) => each.user === user);
+  if ((command.type === "edit" || command.type === "delete") && !mayChange) return "notAllowed";
+  if (command.type === "edit" && command.everyone && !mayLead) return "notAllowed";
+  return decideOn(room, user, command, { target: target as Seq, named });
+}
+
+/** Of somebody who may, on a message that is there. */
+function decideOn(
+  room: ReferenceRoom,
+  user: UserId,
+  command: Change,
+  { target, named }: { target: Seq; named: ReferenceMessage },
+): Decided {
+  const { entries } = room;
+  const { replyTo } = named.event;
+  const call = "text" in command ? called(room, command) : {};
   switch (command.type) {
-    case "send": {
-      const replyTo = named.event.replyTo ?? target;
-      return {
-        type: "message.sent",
-        text: command.text,
-        replyTo: replyTo as never,
-        ...called(room, command),
-      };
-    }
+    case "send":
+      return { type: "message.sent", text: command.text, replyTo: replyTo ?? target, ...call };
     case "edit": {
-      if (!mayChange) return "notAllowed";
-      if (command.everyone && room.kind !== "direct" && !isOwner) return "notAllowed";
-      const call = called(room, command);
       const { text, mentions, everyone } = named.event;
-      const same =
-        JSON.stringify([text, mentions, everyone]) ===
-        JSON.stringify([command.text, call.mentions, call.everyone]);
-      if (same) return named.texts.at(-1)?.seq as number;
-      return { type: "message.edited", target: target as never, text: command.text, ...call };
+      const before = JSON.stringify([text, mentions, everyone]);
+      const after = JSON.stringify([command.text, call.mentions, call.everyone]);
+      if (before === after) return named.texts.at(-1)?.seq as number;
+      return { type: "message.edited", target, text: command.text, ...call };
     }
-    case "delete": {
-      if (!mayChange) return "notAllowed";
-      const { replyTo } = named.event;
-      const thread = replyTo === undefined ? {} : { replyTo };
-      return { type: "message.deleted", target: target as never, ...thread };
-    }
-    case "react": {
-      const before = own.find(({ reaction }) => reaction === command.reaction);
-      if (before) return before.seq;
-      const kinds = new Set(named.reacted.map(({ reaction }) => reaction));
-      if (kinds.size >= LIMITS.reactionsPerMessage && !kinds.has(command.reaction))
-        return "tooMany";
-      return { type: "reaction.added", target: target as never, reaction: command.reaction };
-    }
+    case "delete":
+      return { type: "message.deleted", target, ...(replyTo === undefined ? {} : { replyTo }) };
+    case "react":
     case "unreact":
-      return own.some(({ reaction }) => reaction === command.reaction)
-        ? { type: "reaction.removed", target: target as never, reaction: command.reaction }
-        : head;
+      return decideReaction(command, user, named, { target, head: entries.length });
     case "pin": {
-      const pins = pinsOf(entries);
-      const pin = pins.find(({ seq }) => seq === target);
+      const pin = pinsOf(entries).find(({ seq }) => seq === target);
       if (pin) return pin.pinnedIn;
-      if (pins.length >= LIMITS.pinsPerRoom) return "tooMany";
-      return { type: "message.pinned", target: target as never };
+      if (pinsOf(entries).length >= LIMITS.pinsPerRoom) return "tooMany";
+      return { type: "message.pinned", target };
     }
+    case "unpin":
+      return entries.length;
   }
+}
+
+function decideReaction(
+  { type, reaction }: Extract<Change, { type: "react" | "unreact" }>,
+  user: UserId,
+  { reacted }: ReferenceMessage,
+  { target, head }: { target: Seq; head: number },
+): Decided {
+  const before = reacted.find((each) => each.user === user && each.reaction === reaction);
+  if (type === "unreact") return before ? { type: "reaction.removed", target, reaction } : head;
+  if (before) return before.seq;
+  const kinds = new Set(reacted.map((each) => each.reaction));
+  if (kinds.size >= LIMITS.reactionsPerMessage && !kinds.has(reaction)) return "tooMany";
+  return { type: "reaction.added", target, reaction };
 }
 
 function called(

@@ -25,11 +25,13 @@ export class Story {
   readonly #chance: Chance;
   readonly #hands = USERS.map((user) => new Hand(user, "phone"));
   readonly #owner = this.#hands[0] as Hand;
+  readonly #kept: number;
   #texts = 0;
 
   /** `entries` of the log; `kept` entries of a room's history. */
   constructor(chance: Chance, entries: number, kept: number) {
     this.#chance = chance;
+    this.#kept = kept;
     this.reference = new Reference(kept);
     const first = STORY_ROOMS.map((room) => this.#owner.creates(room));
     const joins = this.#hands
@@ -76,9 +78,9 @@ export class Story {
     }
     if (draw < 0.6) return hand.does({ type: "delete", message }, room);
     if (draw < 0.88) {
-      const type = chance.often(0.8) ? "react" : "unreact";
-      const takenBack = type === "unreact" ? this.#takesBack(room) : null;
-      if (takenBack) return takenBack;
+      const type = chance.often(0.75) ? "react" : "unreact";
+      const second = chance.often(type === "react" ? 0.1 : 0.9) ? this.#again(room, type) : null;
+      if (second) return second;
       return hand.does({ type, message, reaction: chance.pick(REACTIONS) }, room);
     }
     const pinner = chance.often(0.8) ? this.#owner : hand;
@@ -86,8 +88,8 @@ export class Story {
     return pinner.does({ type: "unpin", message: this.#pinned(room) ?? message }, room);
   }
 
-  /** Somebody takes back a reaction, maybe for the second time. */
-  #takesBack(room: string): LoggedCommand | null {
+  /** Somebody takes back a reaction, or adds it once more. */
+  #again(room: string, type: "react" | "unreact"): LoggedCommand | null {
     const { entries } = this.reference.rooms.get(room) as ReferenceRoom;
     const added = entries
       .slice(-60)
@@ -97,7 +99,7 @@ export class Story {
     const hand = this.#hands.find(({ user }) => user === by) as Hand;
     const [ms, n] = halves(entries[target - 1]?.id as Position);
     const message = formatCursor(1 as Epoch, target, ms, n);
-    return hand.does({ type: "unreact", message, reaction }, room);
+    return hand.does({ type, message, reaction }, room);
   }
 
   /** One of those that are pinned, if any. */
@@ -115,9 +117,13 @@ export class Story {
     const chance = this.#chance;
     const { entries } = this.reference.rooms.get(room) as ReferenceRoom;
     const newest = entries.length;
-    const oldest = chance.often(0.1) ? 1 : Math.max(1, newest - NEAR);
     const sent = entries.flatMap(({ event }, i) => (event.type === "message.sent" ? [i + 1] : []));
-    const near = sent.filter((seq) => seq >= oldest);
+    const draw = chance.next();
+    // Nearby, anywhere, or about where the history ends.
+    const near = sent.filter((seq) => {
+      if (draw < 0.85) return seq >= newest - NEAR;
+      return draw < 0.92 || Math.abs(newest - this.#kept - seq) < NEAR;
+    });
     const seq =
       near.length > 0 && chance.often(0.95) ? chance.pick(near) : chance.between(1, newest);
     const id = entries[seq - 1]?.id as Position;

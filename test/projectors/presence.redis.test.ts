@@ -152,13 +152,15 @@ describe("presence in the log", () => {
     await append([up("e.1"), attendance("e.1", names)], new Hand("ann").creates(), ...joins);
     // As the last owner left it: the end is in the log, one is taken out, the lease is gone.
     await append([down("e.1"), attendance("e.1", [], ["ben"])]);
-    // And as two owners do that both were sure: the end comes again.
-    await append([down("e.1")]);
+    // And as two owners do that both were sure: the end comes again. Late words of the dead too.
+    await append([down("e.1"), attendance("e.1", ["ben"]), up("e.1")]);
+    const left = (await scene.redis.xrange(keys.events(partition), "-", "+"))[1]?.[0];
     await project();
     await swept("e.1");
     await folded();
     const found = await there();
     for (const name of names) expect(found[name]).toMatch(/^-/);
+    expect(found["ben"]).toBe(`- ${left?.split("-")[0]}`);
     expect(await foundPresence(scene.redis, keys, partition)).toEqual(
       await expectedPresence(scene.redis, keys, partition),
     );
@@ -185,7 +187,7 @@ describe("presence in the log", () => {
     await late.look();
     expect([trips, late.ended]).toEqual([2, 0]);
     expect(await scene.redis.zscore(keys.edges(partition), "e.1")).toBe(FOREVER);
-    await scene.redis.zrem(keys.edges(partition), "e.1");
+    await lease("e.1", "1");
     const zombie = new PresenceSweep(scene.redis, keys, ownership);
     await scene.acquire("w2");
     const before = await scene.digest();

@@ -86,6 +86,7 @@ async function fold(namespace: string, keys: Keys): Promise<void> {
       return last === undefined || at === last[0];
     };
     while (!(await tail())) await pause(5);
+    while ((await scene.redis.xlen(keys.outbox(partition))) > 0) await pause(5);
   }
   await projector.stop();
 }
@@ -107,7 +108,10 @@ const READERS: Readonly<Record<string, (key: string) => (string | number)[]>> = 
   conv: (key) => ["XRANGE", key, "-", "+"],
   room: (key) => ["HGETALL", key],
   members: (key) => ["HGETALL", key],
-  user: (key) => ["HGETALL", key],
+  list: (key) => ["HGETALL", key],
+  "list-left": (key) => ["HGETALL", key],
+  folded: (key) => ["HGETALL", key],
+  gone: (key) => ["ZRANGE", key, 0, -1],
   device: (key) => ["GET", key],
 };
 function describeReply(kind: string, reply: unknown): string {
@@ -117,6 +121,7 @@ function describeReply(kind: string, reply: unknown): string {
       .map(({ id, fields }) => `${id} ${fields.map((field) => field.toString("hex")).join(" ")}`)
       .join("\n");
   }
+  if (kind === "gone") return asText((reply as Buffer[]).join(" "));
   const pairs = [...readHash(reply)].map((pair) => pair.join("=")).sort((a, b) => (a < b ? -1 : 1));
   return asText(pairs.join("\n"));
 }

@@ -5,7 +5,7 @@ import * as ingest from "../../src/ingest/ingest.ts";
 import { createLog } from "../../src/ops/log.ts";
 import * as fold from "../../src/projectors/runtime/fold.ts";
 import type { Batch } from "../../src/projectors/runtime/fold.ts";
-import { PartitionState } from "../../src/projectors/runtime/partition-state.ts";
+import * as state from "../../src/projectors/runtime/partition-state.ts";
 import * as scripts from "../../src/projectors/runtime/scripts.ts";
 import type { Acquired, Applied, Grant } from "../../src/projectors/runtime/scripts.ts";
 import type { Epoch } from "../../src/protocol/ids.ts";
@@ -27,6 +27,7 @@ const HISTORY = 1_000;
 export interface Parts {
   readonly ingest: Pick<typeof ingest, "appendScript">;
   readonly fold: Pick<typeof fold, "Fold">;
+  readonly state: Pick<typeof state, "PartitionState">;
   readonly scripts: Pick<typeof scripts, "acquireScript" | "applyCall">;
 }
 
@@ -46,7 +47,7 @@ export class Scene {
   static async start(): Promise<Scene> {
     const server = await TestRedis.start();
     const redis = await connectForCommands({ url: server.url, name: "scene", log: SILENT });
-    return new Scene(server, redis, { ingest, fold, scripts });
+    return new Scene(server, redis, { ingest, fold, state, scripts });
   }
 
   /** The same scene with other parts of the engine. */
@@ -105,7 +106,7 @@ export class Scene {
       id,
       ...unpackCommands(fields[1] as Buffer),
     }));
-    const state = new PartitionState(this.keys, this.partition, 1 as Epoch);
+    const state = new this.#parts.state.PartitionState(this.keys, this.partition, 1 as Epoch);
     do {
       const { requests, fill } = state.missing(content.flatMap(({ commands }) => commands));
       fill(requests.length > 0 ? await pipeline(this.redis, requests) : []);

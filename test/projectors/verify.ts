@@ -51,7 +51,7 @@ export class Verification {
       this.#hold("accepted commands are in the log", this.reference.results.has(name), name);
     }
     for (const [name, room] of this.reference.rooms) await this.#room(name as RoomId, room);
-    await this.#outbox();
+    await this.#lists();
     return this.violations;
   }
 
@@ -176,16 +176,27 @@ export class Verification {
     this.#hold(property, same, `${name}: ${sorted(members)}, not ${sorted(expected.members)}`);
   }
 
-  /** Read in any order, the newest change of each membership is what it is. */
-  async #outbox(): Promise<void> {
+  /** In the lists of the users, or still on the way there: the newest change is what holds. */
+  async #lists(): Promise<void> {
     const property = "rooms and members follow from the log";
     const newest = new Map<string, { seq: number; role: string | null }>();
+    const note = (name: string, change: { seq: number; role: string | null }): void => {
+      if ((newest.get(name)?.seq ?? 0) < change.seq) newest.set(name, change);
+    };
+    const prefix = this.#keys.config().replace(/chat:cfg$/, "");
+    for (const key of (await this.#call("KEYS", `${prefix}{*}:list:*`)) as Buffer[]) {
+      const name = key.toString();
+      const user = name.slice(name.indexOf(":list:") + ":list:".length);
+      for (const [room, value] of readHash(await this.#call("HGETALL", name))) {
+        const [seq, role] = value.split(":") as [string, string];
+        note(`${room} ${user}`, { seq: Number(seq), role });
+      }
+    }
     for (const partition of this.#keys.all()) {
       const reply = await this.#call("XRANGE", this.#keys.outbox(partition), "-", "+");
       for (const { fields } of readEntries(reply)) {
         const change = readMembershipChange(fields) as MembershipChange;
-        const name = `${change.room} ${change.user}`;
-        if ((newest.get(name)?.seq ?? 0) < change.seq) newest.set(name, change);
+        note(`${change.room} ${change.user}`, change);
       }
     }
     const told = [...newest].filter(([, { role }]) => role !== null);

@@ -1,5 +1,5 @@
 /** Reads a whole room over HTTP, page by page from its first entry. */
-import type { HistoryPage } from "../../client/http.ts";
+import type { HistoryPage } from "../../client/replies.ts";
 import type { Seq } from "../../protocol/ids.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { Seen } from "./compare.ts";

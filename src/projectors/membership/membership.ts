@@ -18,6 +18,13 @@ export function writeMembership(
   const roomKey = keys.room(partition, room.id);
   switch (event.type) {
     case "message.sent":
+    case "message.edited":
+    case "message.deleted":
+    case "message.folded":
+    case "message.pinned":
+    case "message.unpinned":
+    case "reaction.added":
+    case "reaction.removed":
       return;
     case "room.created":
       operations.setFields(roomKey, [

@@ -154,7 +154,10 @@ export class MessageState {
     return { message, reactions: own ? this.reactions(room.id, cursor.seq, by) : [] };
   }
 
-  /** Null for what is no message, or is kept no longer. `id` as it was asked for, if it was by one. */
+  /**
+   * Null for what is no message, or none of the newest `kept` entries. `id` as it was asked for,
+   * where it was asked for by a cursor.
+   */
   find(room: Room, seq: Seq, kept: number, id?: string): Message | null {
     if (!isKept(seq, room.head, kept)) return null;
     const key = messageKey(room.id, seq);
@@ -207,7 +210,13 @@ function namedBy(command: Command): CursorParts | null {
     case "pin":
     case "unpin":
       return readCursor(command.message);
-    default:
+    // Counted by seq; what it names is not looked at.
+    case "markUnread":
+    case "create":
+    case "join":
+    case "leave":
+    case "invite":
+    case "rename":
       return null;
   }
 }

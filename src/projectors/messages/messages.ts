@@ -22,10 +22,10 @@ import {
   writeReactions,
 } from "../../domain/message-record.ts";
 import { ROOM_FIELD, writePins } from "../../domain/room-record.ts";
-import { evolvePins, type Room } from "../../domain/room.ts";
+import { evolvePins, findPin, type Room } from "../../domain/room.ts";
 import type { ChatEvent } from "../../protocol/frames.ts";
 import type { Epoch, Seq, UserId } from "../../protocol/ids.ts";
-import { blockOf, oldestBlock } from "../../streams/blocks.ts";
+import { blockOf, entriesKept, oldestBlock } from "../../streams/blocks.ts";
 import type { Keys } from "../../streams/keys.ts";
 import type { PartitionId } from "../../streams/partitions.ts";
 import type { Operations } from "../runtime/operations.ts";
@@ -83,11 +83,24 @@ export class MessageProjection {
       case "reaction.added":
       case "reaction.removed":
         this.#change(room, event, cause);
+        return;
+      case "message.folded":
+      case "room.created":
+      case "room.renamed":
+      case "member.joined":
+      case "member.left":
+      case "member.invited":
+        return;
     }
   }
 
+  /** The first message of a thread, for as long as pages show it. */
+  #first(room: Room, seq: Seq): Message | null {
+    return this.#state.find(room, seq, entriesKept(room.head, this.#kept));
+  }
+
   #replied(room: Room, first: Seq, cause: Origin): void {
-    const message = this.#state.find(room, first, this.#kept);
+    const message = this.#first(room, first);
     if (message === null) return;
     replied(message, cause);
     this.#changesOf(room).messages.set(message, true);
@@ -95,10 +108,12 @@ export class MessageProjection {
 
   #change(room: Room, event: MessageChange, cause: Origin): void {
     const changes = this.#changesOf(room);
-    const message = this.#state.find(room, event.target, this.#kept + 1);
+    // One that has just fallen out of the history too, for the sake of its edits.
+    const newest = Math.max(this.#kept + 1, entriesKept(room.head, this.#kept));
+    const pin = event.type === "message.unpinned" ? findPin(room, event.target) : undefined;
+    const message = this.#state.find(room, event.target, newest, pin?.id);
     if (event.type === "message.pinned" || isUnpinning(room, event)) {
-      const id = message?.origin.id ?? cause.id;
-      evolvePins(room, event, id);
+      evolvePins(room, event, message?.origin.id ?? cause.id);
       changes.pins = true;
     }
     if (message === null) return;
@@ -117,7 +132,7 @@ export class MessageProjection {
   }
 
   #replyDeleted(room: Room, first: Seq, reply: Seq, cause: Origin): void {
-    const message = this.#state.find(room, first, this.#kept);
+    const message = this.#first(room, first);
     if (message === null) return;
     replyDeleted(message, reply, cause);
     this.#changesOf(room).messages.set(message, true);

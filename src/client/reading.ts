@@ -1,0 +1,192 @@
+/**
+ * How far this user has read one room, on all devices together.
+ *
+ *              read              said to the server        `unread` up to it
+ *   (nothing) ──────▶ to be said ─────────────────▶ said ────────────────────▶ (nothing)
+ *                        ▲                           │
+ *                        └── reconnected, or no word of it for a while, some times
+ *
+ * What was read here counts at once. Only the newest position is ever said: it rises,
+ * and the way back is a command of its own.
+ */
+import { parseCursor, type Cursor } from "../protocol/cursor.ts";
+import type { Entry } from "../protocol/frames.ts";
+import type { Seq, UserId } from "../protocol/ids.ts";
+import type { Agenda, Clock } from "./agenda.ts";
+import { Unread, type Counts } from "./unread.ts";
+
+/** Positions are said at most this often; only the newest of that time is. */
+export const READ_EVERY_MS = 250;
+/** A position of which nothing was heard is said again after this time. */
+export const READ_PATIENCE_MS = 5_000;
+/** So often on one connection: the server has no word for a position that it had already. */
+export const READ_TRIES_MAX = 3;
+
+/** A position as the server told it. */
+export interface Position extends Counts {
+  readonly through: Seq;
+}
+
+export interface ReadingHost {
+  readonly clock: Clock;
+  readonly agenda: Agenda;
+  /** Names the room in the agenda. */
+  readonly name: string;
+  me(): UserId | null;
+  connected(): boolean;
+  send(through: Cursor): void;
+  /** The counts may be wrong until they are read anew. */
+  doubt(): void;
+  /** `counts` or `through` changed. */
+  changed(): void;
+}
+
+interface Wish {
+  readonly seq: Seq;
+  readonly cursor: Cursor;
+  readonly tries: number;
+}
+
+export class Reading {
+  readonly #host: ReadingHost;
+  readonly #unread: Unread;
+  /** As the server knows it. */
+  #position: Seq | null = null;
+  /** As of which entry the position holds. */
+  #asOf: Seq | null = null;
+  #wish: Wish | null = null;
+  #saidAtMs = -Infinity;
+  #lastOwn: Seq | null = null;
+  #toldAtMs = -Infinity;
+  #shown = "";
+
+  constructor(host: ReadingHost) {
+    this.#host = host;
+    this.#unread = new Unread(() => host.doubt());
+  }
+
+  /** Everything up to here was read; null while it is not known. */
+  get through(): Seq | null {
+    const wish = this.#wish?.seq ?? null;
+    return this.#position === null || (wish ?? 0) > this.#position ? wish : this.#position;
+  }
+  /** Messages after it by others, and those that call this user; null while not known. */
+  get counts(): Counts | null {
+    return this.#unread.counts;
+  }
+  /** When the server said something without being asked, by this client's clock. */
+  get toldAtMs(): number {
+    return this.#toldAtMs;
+  }
+
+  /** Everything up to the entry was read. Whoever read further already loses nothing. */
+  read(cursor: Cursor): void {
+    const seq = parseCursor(cursor)?.seq;
+    if (seq === undefined || seq <= (this.through ?? 0)) return;
+    this.#wish = { seq, cursor, tries: 0 };
+    this.#unread.read(seq);
+    this.#say();
+    this.#show();
+  }
+
+  /** What was read is to be unread again: nothing may be said that would undo it. */
+  goBack(): void {
+    this.#wish = null;
+    this.#host.agenda.cancel(this.#name);
+  }
+
+  /** An `unread` frame. */
+  tell({ through, unread, mentions }: Position): void {
+    this.#toldAtMs = this.#host.clock.now();
+    // It may be older than an own message that came before it; the list knows.
+    if (through < (this.#position ?? 0)) this.#host.doubt();
+    this.#take(through, { unread, mentions }, null);
+  }
+
+  /** A line of the list of rooms, as of the entry `head`. */
+  listed({ through, unread, mentions }: Position, head: Seq): void {
+    const later = this.#lastOwn !== null && this.#lastOwn > head ? this.#lastOwn : through;
+    this.#take(Math.max(through, later) as Seq, { unread, mentions }, head);
+  }
+
+  connected(): void {
+    if (!this.#wish) return;
+    this.#wish = { ...this.#wish, tries: 0 };
+    this.#say();
+  }
+
+  /** The room's entries begin anew; a history that is `another` has other positions as well. */
+  restart(another: boolean): void {
+    this.#unread.restart();
+    this.#lastOwn = null;
+    if (!another) return;
+    this.goBack();
+    this.#position = null;
+    this.#asOf = null;
+    this.#host.doubt();
+  }
+
+  /** An entry of the room, each once and in order. */
+  take(entry: Entry, live: boolean): void {
+    this.#unread.take(entry, this.#host.me());
+    if (this.#readsUpTo(entry)) {
+      this.#lastOwn = entry.seq;
+      // From before the position was told it says nothing: it may have been taken back.
+      if (this.#asOf === null ? live : entry.seq > this.#asOf) this.#own(entry.seq);
+    }
+    this.#show();
+  }
+
+  #readsUpTo({ by, event }: Entry): boolean {
+    const me = this.#host.me();
+    if (event.type === "member.joined") return event.user === me;
+    if (event.type === "room.created") return me !== null && event.members.includes(me);
+    return by === me && (event.type === "message.sent" || event.type === "message.folded");
+  }
+
+  #own(seq: Seq): void {
+    this.#position = Math.max(this.#position ?? 0, seq) as Seq;
+    this.#asOf ??= seq;
+    this.#confirm();
+    this.#unread.read(this.through as Seq);
+  }
+
+  #take(through: Seq, counts: Counts, head: Seq | null): void {
+    this.#position = through;
+    this.#asOf = head ?? this.#unread.last ?? (0 as Seq);
+    this.#confirm();
+    this.#unread.tell(through, counts, head);
+    if (this.#wish) this.#unread.read(this.#wish.seq);
+    this.#show();
+  }
+
+  #confirm(): void {
+    if (this.#wish && this.#wish.seq <= (this.#position ?? 0)) this.goBack();
+  }
+
+  #say(): void {
+    const { agenda, clock } = this.#host;
+    if (!this.#wish || !this.#host.connected()) return;
+    const atMs = Math.max(clock.now(), this.#saidAtMs + READ_EVERY_MS);
+    if (atMs > clock.now()) return agenda.set(this.#name, atMs, () => this.#say());
+    const { cursor, tries } = this.#wish;
+    this.#saidAtMs = atMs;
+    this.#wish = { ...this.#wish, tries: tries + 1 };
+    if (tries + 1 < READ_TRIES_MAX) {
+      agenda.set(this.#name, atMs + READ_PATIENCE_MS, () => this.#say());
+    }
+    this.#host.send(cursor);
+  }
+
+  #show(): void {
+    const { counts, through } = this;
+    const shown = `${through} ${counts?.unread} ${counts?.mentions}`;
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    this.#host.changed();
+  }
+
+  get #name(): string {
+    return `read ${this.#host.name}`;
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * How far the members of one room have read, as far as the server tells those who
+ * attend it. Whoever sends a message has read everything before it. Of a large room
+ * it tells nothing of others.
+ */
+import type { Entry, ServerFrameOf } from "../protocol/frames.ts";
+import type { Seq, UserId } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
+
+export class Receipts {
+  readonly #marks = new Map<UserId, Seq>();
+  /** The whole was told once. */
+  #known = false;
+
+  /** The newest entry that each of them has read: a live view. */
+  get marks(): ReadonlyMap<UserId, Seq> {
+    return this.#marks;
+  }
+
+  take({ whole, marks }: ServerFrameOf<"receipts">): void {
+    // Positions only rise: an entry may have come before the state that was read before it.
+    const told = new Set(marks.map(({ user }) => user));
+    if (whole) for (const user of this.#marks.keys()) if (!told.has(user)) this.#marks.delete(user);
+    this.#known ||= whole;
+    for (const { user, through } of marks) this.#rise(user, through);
+  }
+
+  /** The history of the room is another one. */
+  clear(): void {
+    this.#marks.clear();
+    this.#known = false;
+  }
+
+  /** A new entry of the room; true when it says something. */
+  happened({ seq, by, event }: Entry): boolean {
+    if (!this.#known) return false;
+    if (event.type === "member.left") return this.#marks.delete(event.user);
+    if (event.type !== "message.sent" && event.type !== "message.folded") return false;
+    return this.#rise(by, seq);
+  }
+
+  /** Who has read the entry, its author left out. */
+  seenBy({ seq, by }: Pick<Entry, "seq" | "by">): UserId[] {
+    return [...this.#marks].flatMap(([user, through]) =>
+      through >= seq && user !== by ? [user] : [],
+    );
+  }
+
+  #rise(user: UserId, through: Seq): boolean {
+    const before = this.#marks.get(user);
+    if (before !== undefined && before >= through) return false;
+    if (before === undefined && this.#marks.size >= LIMITS.largeRoom) return false;
+    this.#marks.set(user, through);
+    return true;
+  }
+}

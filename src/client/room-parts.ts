@@ -1,0 +1,215 @@
+/**
+ * What a client keeps of one room, each part for itself: its entries and messages,
+ * commands on their way, details, who is there, who types, who has read how far. The
+ * room's frames and entries come in here and go to the parts that they concern.
+ */
+import type { ClientFrame, Entry, ServerFrame } from "../protocol/frames.ts";
+import type { RoomId, UserId } from "../protocol/ids.ts";
+import type { Agenda, Clock } from "./agenda.ts";
+import type { Emitter } from "./emitter.ts";
+import type { ClientEvents } from "./events.ts";
+import { OwnCommands } from "./own-commands.ts";
+import { PresenceView } from "./presence.ts";
+import { Reading } from "./reading.ts";
+import { Receipts } from "./receipts.ts";
+import { RoomDetails } from "./room-details.ts";
+import { Room, type RoomHost } from "./room.ts";
+import { Subscription } from "./subscription.ts";
+import { Typing } from "./typing.ts";
+
+/** A frame that concerns one room, and no command. */
+export type RoomFrame = Extract<
+  ServerFrame,
+  { room: RoomId; type: Exclude<ServerFrame["type"], "applied"> }
+>;
+
+/** What the parts of a room need of the client. */
+export interface PartsHost extends RoomHost {
+  readonly clock: Clock;
+  readonly agenda: Agenda;
+  readonly random: () => number;
+  readonly entriesKept: number;
+  readonly emitter: Emitter<ClientEvents>;
+  me(): UserId | null;
+  connected(): boolean;
+  send(frame: ClientFrame): void;
+  mayFollow(subscription: Subscription): boolean;
+  requestResume(subscription: Subscription): void;
+  /** Soon, together with other rooms. */
+  requestAttend(parts: RoomParts): void;
+  /** An own entry may be among those that were left out. */
+  entriesSkipped(room: RoomId): void;
+  /** After the parts have taken it. */
+  entry(room: RoomId, entry: Entry): void;
+  unreadChanged(room: RoomId): void;
+  /** What is known of unread messages may be wrong. */
+  doubt(): void;
+}
+
+export class RoomParts {
+  readonly id: RoomId;
+  readonly room: Room;
+  readonly subscription: Subscription;
+  readonly own: OwnCommands;
+  readonly details: RoomDetails;
+  readonly presence = new PresenceView();
+  readonly receipts = new Receipts();
+  readonly typing: Typing;
+  readonly reading: Reading;
+  readonly #host: PartsHost;
+  /** To be seen there, and told of others, whenever it is followed. */
+  #attends = false;
+
+  constructor(id: RoomId, host: PartsHost) {
+    this.id = id;
+    this.#host = host;
+    this.subscription = this.#makeSubscription();
+    this.own = new OwnCommands(
+      this.subscription.timeline.messages,
+      () => ({ followed: this.subscription.followed, last: this.subscription.timeline.last }),
+      () => {
+        this.#emit("pending");
+        this.#tellMessages();
+      },
+    );
+    this.details = new RoomDetails(
+      () => host.info(id),
+      () => this.#emit("details"),
+    );
+    const { clock, agenda } = host;
+    const about = { clock, agenda, name: id, me: () => host.me() };
+    this.typing = new Typing({
+      ...about,
+      mayType: () => this.#attends && this.#isLive,
+      send: (on) => host.send({ type: "typing", room: id, on }),
+      changed: () => this.#emit("typists"),
+    });
+    this.reading = new Reading({
+      ...about,
+      connected: () => host.connected(),
+      send: (through) => host.send({ type: "read", room: id, through }),
+      doubt: () => host.doubt(),
+      changed: () => {
+        this.#emit("unread");
+        host.unreadChanged(id);
+      },
+    });
+    this.room = new Room(id, host, this);
+  }
+
+  get attends(): boolean {
+    return this.#attends;
+  }
+
+  attend(): void {
+    this.#attends = true;
+    if (this.#isLive) this.#host.requestAttend(this);
+  }
+
+  unfollow(): void {
+    this.#attends = false;
+    this.subscription.unfollow();
+  }
+
+  /** A new connection; it knows nothing of what the last one was told. */
+  connected(): void {
+    this.subscription.connected();
+    this.reading.connected();
+  }
+
+  received(frame: RoomFrame): void {
+    switch (frame.type) {
+      case "entries":
+        return this.subscription.received(frame.entries);
+      case "resumed":
+        return this.subscription.resumed(frame);
+      case "unsubscribed":
+        return this.subscription.unsubscribed(frame.code);
+      case "presence":
+        if (this.presence.take(frame)) this.#emit("presence");
+        return;
+      case "receipts":
+        this.receipts.take(frame);
+        return this.#emit("receipts");
+      case "typists":
+        return this.typing.told(frame.users);
+      case "unread":
+        return this.reading.tell(frame);
+    }
+  }
+
+  #makeSubscription(): Subscription {
+    const host = this.#host;
+    return new Subscription(this.id, {
+      clock: host.clock,
+      agenda: host.agenda,
+      random: host.random,
+      entriesKept: host.entriesKept,
+      me: () => host.me(),
+      connected: () => host.connected(),
+      mayFollow: (asking) => host.mayFollow(asking),
+      requestResume: (asking) => host.requestResume(asking),
+      unsubscribe: (room) => host.send({ type: "unsubscribe", rooms: [room] }),
+      restarted: (another) => this.#restarted(another),
+      entry: (entry, live) => this.#entry(entry, live),
+      reset: () => {
+        host.entriesSkipped(this.id);
+        host.emitter.emit("reset", { room: this.room });
+      },
+      gap: (after, before) => {
+        host.entriesSkipped(this.id);
+        host.emitter.emit("gap", { room: this.room, after, before });
+      },
+      stateChanged: () => this.#stateChanged(),
+    });
+  }
+
+  get #isLive(): boolean {
+    return this.subscription.state.name === "live";
+  }
+
+  #entry(entry: Entry, live: boolean): void {
+    const { emitter } = this.#host;
+    this.own.arrived(entry.seq);
+    this.own.settle();
+    this.details.take(entry);
+    this.reading.take(entry, live);
+    if (this.receipts.happened(entry)) this.#emit("receipts");
+    if (entry.event.type === "message.sent") this.typing.said(entry.by);
+    this.#host.entry(this.id, entry);
+    emitter.emit("entry", { room: this.room, entry, live });
+    this.#tellMessages();
+  }
+
+  #restarted(another: boolean): void {
+    this.reading.restart(another);
+    if (another) this.receipts.clear();
+    // What it was told of members may be among the entries that are left out.
+    if (this.details.isKnown) this.details.load().catch(() => undefined);
+  }
+
+  #stateChanged(): void {
+    const { name } = this.subscription.state;
+    this.own.settle();
+    if (name === "live" && this.#attends) this.#host.requestAttend(this);
+    // While it resumes on the same connection the server goes on telling.
+    if (name !== "live" && name !== "resuming") {
+      this.typing.lost();
+      if (this.presence.lost()) this.#emit("presence");
+    }
+    this.#emit("room");
+  }
+
+  #tellMessages(): void {
+    const { messages } = this.subscription.timeline;
+    for (const message of messages.drain()) {
+      this.#host.emitter.emit("message", { room: this.room, message });
+    }
+  }
+
+  #emit(
+    event: "room" | "pending" | "details" | "presence" | "typists" | "receipts" | "unread",
+  ): void {
+    this.#host.emitter.emit(event, { room: this.room });
+  }
+}
