@@ -15,6 +15,9 @@ const ROOMS_PER_RESUME = 100;
 /** Number of the first message; 1 was to create or to join the room. */
 const FIRST_K = 2;
 
+/** Frames after which a message is not where it should be. */
+const REFUSALS: ReadonlySet<string> = new Set(["deferred", "rejected", "error", "unsubscribed"]);
+
 export class EngineDialect implements Dialect {
   readonly #target: EngineTarget;
   readonly #reader = new EntriesReader();
@@ -38,7 +41,7 @@ export class EngineDialect implements Dialect {
       return "messages";
     }
     const { type } = decodeServerFrame(data);
-    return type === "beat" || type === "accepted" || type === "applied" ? "nothing" : "refused";
+    return REFUSALS.has(type) ? "refused" : "nothing";
   }
 }
 
