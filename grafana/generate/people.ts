@@ -1,9 +1,11 @@
 import { rate, type DashboardSource } from "./panel.ts";
+import { reading } from "./reading.ts";
 
 export const people: DashboardSource = {
   name: "people",
   title: "people",
-  about: "Who is there and who types: what edges say, what the log makes of it, what is told.",
+  about:
+    "Who is there, who types, who has read what: what edges say, what the log makes of it, what is told.",
   sections: [
     {
       title: "Who is there",
@@ -113,5 +115,6 @@ export const people: DashboardSource = {
         },
       ],
     },
+    ...reading,
   ],
 };

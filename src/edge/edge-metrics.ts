@@ -6,6 +6,7 @@ import type { AckLevel } from "../protocol/frames.ts";
 import { tallyOf, type Redis } from "../redis/connect.ts";
 import { readServerInfo } from "../redis/server-info.ts";
 import type { Keys } from "../streams/keys.ts";
+import { reportOutboxes } from "../streams/outbox-report.ts";
 import { reportPartitions } from "../streams/partition-report.ts";
 import type { EdgeTally } from "./edge-tally.ts";
 import type { Links } from "./links.ts";
@@ -36,8 +37,10 @@ export function edgeMetrics(parts: EdgeParts): Metrics {
   metrics.add((to) => publishCommands(to, parts));
   metrics.add((to) => publishRooms(to, parts));
   metrics.add((to) => publishPeople(to, parts));
+  metrics.add((to) => publishReading(to, parts));
   metrics.add((to) => publishLinks(to, links));
   metrics.add((to) => publishPartitions(to, links.redis, keys));
+  metrics.add((to) => publishOutboxes(to, links.redis, keys));
   metrics.add((to) => publishStore(to, links.redis));
   return metrics;
 }
@@ -92,6 +95,14 @@ function publishPeople(to: Publisher, { tally, people }: EdgeParts): void {
   publishCounts(to, "millrace_edge_typing_total", "fate", tally.typing);
 }
 
+function publishReading(to: Publisher, { tally, people }: EdgeParts): void {
+  const { appended, ...readings } = people.readings.tally;
+  publishCounts(to, "millrace_edge_readings_total", "fate", readings);
+  to.set("millrace_edge_reading_facts_total", appended);
+  to.set("millrace_edge_receipt_frames_total", tally.receiptFrames);
+  to.set("millrace_edge_count_reads_total", tally.countReads);
+}
+
 function publishLinks(to: Publisher, { redis, hot, blocking, news }: Links): void {
   tallyOf(redis).publish(to, "reads");
   hot.tally.publish(to, "hot");
@@ -107,6 +118,14 @@ async function publishPartitions(to: Publisher, redis: Redis, keys: Keys): Promi
     to.set("millrace_partition_lag_seconds", report.lagMs / 1_000, { group, partition });
     to.set("millrace_partition_log_entries", report.logEntries, { partition });
     to.set("millrace_partition_dead_letters", report.deadLetters, { partition });
+  }
+}
+
+async function publishOutboxes(to: Publisher, redis: Redis, keys: Keys): Promise<void> {
+  for (const { changes, lagMs, ...report } of await reportOutboxes(redis, keys)) {
+    const partition = String(report.partition);
+    to.set("millrace_outbox_changes", changes, { partition });
+    to.set("millrace_outbox_lag_seconds", lagMs / 1_000, { partition });
   }
 }
 

@@ -40,6 +40,8 @@ export class EdgeTally {
   presenceReads = 0;
   /** Frames with positions of others, each receiver counted. */
   receiptFrames = 0;
+  /** Unread counts read from Redis. */
+  countReads = 0;
   readonly typing = countsOf(["published", "heard", "dropped", "unreadable"]);
   /** Rounds of the pump. */
   ticks = 0;

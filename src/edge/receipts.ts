@@ -120,6 +120,7 @@ export class Receipts {
       if (this.#reads >= READS_AT_ONCE) return;
       this.#wanted.delete(key);
       this.#reads++;
+      this.#tally.countReads++;
       this.#rooms
         .unread(mark.user, mark.room)
         .then(

@@ -9,6 +9,7 @@
  * If you add a metric: a row here, a line where its role publishes it, and a
  * panel (test/grafana finds a metric that nobody looks at).
  */
+import { CONVERSATIONS } from "./conversation-metrics.ts";
 import { BOTH, EDGE, PROJECTOR, row } from "./metric-row.ts";
 import { PEOPLE } from "./people-metrics.ts";
 
@@ -336,6 +337,7 @@ export const METRICS = {
   ...COMMANDS,
   ...ROOMS,
   ...PEOPLE,
+  ...CONVERSATIONS,
   ...STORE,
   ...PROJECTORS,
   ...SHARED,

@@ -118,7 +118,17 @@ async function start(options: ProjectorOptions, links: Links): Promise<RunningPr
   lifecycle.run("lists", () => lists.run(lifecycle));
   log.info({ worker, partitions: ownership.held().length }, "projector is running");
 
-  const metrics = projectorMetrics({ projector, ownership, sweep, redis, leases, reader, log });
+  const metrics = projectorMetrics({
+    projector,
+    ownership,
+    sweep,
+    lists,
+    redis,
+    leases,
+    reader,
+    outboxes,
+    log,
+  });
   return {
     worker,
     metrics,

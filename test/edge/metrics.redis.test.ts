@@ -73,6 +73,9 @@ describe("metrics", () => {
     await ann.follow("r");
     await ann.say("r", "both hear this");
     await bob.until("it", () => bob.texts("r").includes("both hear this") || null);
+    const heard = bob.rooms.get("r" as never)?.at(-1);
+    bob.send({ type: "read", room: "r" as never, through: heard?.cursor as never });
+    await bob.next("unread");
     await engine.http(edge, "ann", "/v1/rooms");
 
     const decided = await samples(projector.metrics);
@@ -88,7 +91,19 @@ describe("metrics", () => {
       engine.keys.partitions,
     );
     expect(decided.get("millrace_projector_leases_taken_total")).toBe(engine.keys.partitions);
-    expect(decided.get("millrace_projector_batch_commands_sum")).toBe(6);
+    // Six commands, and the fact that somebody has read.
+    expect(decided.get("millrace_projector_batch_commands_sum")).toBe(7);
+
+    const happened = (type: string): number | undefined =>
+      decided.get(`millrace_projector_entries_total{type="${type}"}`);
+    expect([
+      happened("message.sent"),
+      happened("member.joined"),
+      happened("message.edited"),
+    ]).toEqual([1, 1, 0]);
+    expect(decided.get("millrace_projector_positions_total")).toBe(1);
+    const lists = 'millrace_projector_list_changes_total{outcome="changed"}';
+    await expect.poll(async () => (await samples(projector.metrics)).get(lists)).toBe(2);
 
     const edgeNow = await samples(edge.metrics);
     expect(missing("edge", edgeNow)).toEqual([]);
@@ -98,6 +113,9 @@ describe("metrics", () => {
     expect(edgeNow.get('millrace_edge_resumes_total{status="snapshot"}')).toBe(2);
     expect(edgeNow.get('millrace_edge_http_requests_total{status="200"}')).toBe(1);
     expect(edgeNow.get(`millrace_partition_lag_commands${lag}`)).toBe(0);
+    expect(edgeNow.get('millrace_edge_readings_total{fate="taken"}')).toBe(1);
+    expect(edgeNow.get("millrace_edge_reading_facts_total")).toBe(1);
+    expect(edgeNow.get(`millrace_outbox_changes{${partition}}`)).toBe(0);
     expect(edgeNow.get("millrace_edge_delivery_seconds_count")).toBe(1);
     expect(edgeNow.get("millrace_store_up")).toBe(1);
     expect(edgeNow.get('millrace_redis_connected{link="hot"}')).toBe(1);

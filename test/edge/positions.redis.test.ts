@@ -156,7 +156,7 @@ describe("positions", () => {
       const told = await device.next("roomsChanged", ({ rooms }) =>
         rooms.includes("news-2" as RoomId),
       );
-      expect(told.rooms).toEqual(["news-2"]);
+      expect(told.rooms).toContain("news-2");
     }
     expect(await listed("ann-news", "news-2")).toMatchObject({ role: "invited", last: null });
   });

@@ -183,6 +183,14 @@ export class Verification {
     const note = (name: string, change: { seq: number; role: string | null }): void => {
       if ((newest.get(name)?.seq ?? 0) < change.seq) newest.set(name, change);
     };
+    // The outbox first: what is taken in between the two reads is seen twice and not never.
+    for (const partition of this.#keys.all()) {
+      const reply = await this.#call("XRANGE", this.#keys.outbox(partition), "-", "+");
+      for (const { fields } of readEntries(reply)) {
+        const change = readMembershipChange(fields) as MembershipChange;
+        note(`${change.room} ${change.user}`, change);
+      }
+    }
     const prefix = this.#keys.config().replace(/chat:cfg$/, "");
     for (const key of (await this.#call("KEYS", `${prefix}{*}:list:*`)) as Buffer[]) {
       const name = key.toString();
@@ -190,13 +198,6 @@ export class Verification {
       for (const [room, value] of readHash(await this.#call("HGETALL", name))) {
         const [seq, role] = value.split(":") as [string, string];
         note(`${room} ${user}`, { seq: Number(seq), role });
-      }
-    }
-    for (const partition of this.#keys.all()) {
-      const reply = await this.#call("XRANGE", this.#keys.outbox(partition), "-", "+");
-      for (const { fields } of readEntries(reply)) {
-        const change = readMembershipChange(fields) as MembershipChange;
-        note(`${change.room} ${change.user}`, change);
       }
     }
     const told = [...newest].filter(([, { role }]) => role !== null);

@@ -9,6 +9,7 @@ import type { DeviceWindow } from "../../domain/device-window.ts";
 import { isMember } from "../../domain/gate.ts";
 import { evolve, type Room } from "../../domain/room.ts";
 import { parseCursor, type Cursor } from "../../protocol/cursor.ts";
+import type { ChatEvent } from "../../protocol/frames.ts";
 import type { RoomId, Seq, UserId } from "../../protocol/ids.ts";
 import { positionMs, type Position } from "../../redis/position.ts";
 import {
@@ -48,7 +49,12 @@ export interface Batch {
   readonly deadLetters: number;
   readonly decided: Decided;
   readonly presence: PresenceSteps;
+  /** Entries of conversations. */
+  readonly events: EventCounts;
+  /** Positions that moved because somebody read. */
+  readonly positions: number;
 }
+type EventCounts = Partial<Record<ChatEvent["type"], number>>;
 
 /** Where a command or a fact stands in the log, and which edge brought it. */
 export interface Place {
@@ -91,6 +97,7 @@ export class Fold {
   readonly #messages: MessageProjection;
   readonly #positions: PositionProjection;
   readonly #decided: Decided = { applied: 0, duplicate: 0, rejected: {} };
+  readonly #events: EventCounts = {};
   #commands = 0;
   #deadLetters = 0;
 
@@ -192,6 +199,7 @@ export class Fold {
     if (!this.#moved.has(room)) this.#moved.set(room, room.head);
     const id = commandPosition(place.entry, place.index);
     evolve(room, event, id);
+    this.#events[event.type] = (this.#events[event.type] ?? 0) + 1;
     const { user: by, device } = logged;
     const cause = { seq: room.head, id, by, device, k: command.k };
     const entry = conversationEntry(room, prev, event, cause);
@@ -272,6 +280,8 @@ export class Fold {
       deadLetters: this.#deadLetters,
       decided: this.#decided,
       presence: this.#presence.steps,
+      events: this.#events,
+      positions: this.#positions.moved.length,
     };
   }
 
