@@ -6,8 +6,8 @@
 import type { Plan } from "./plan.ts";
 import { seededRandom } from "./random.ts";
 
-/** Entries that are shown to attendees in the whole play: some 20 s of one core here. */
-export const SHOWN_MAX = 1_000_000;
+/** Entries shown to attendees in the whole play, each of them a frame to be read in this process. */
+export const SHOWN_MAX = 500_000;
 /** The others speak unseen and have their outcomes by `applied`, not by entries: both are to work. */
 export const SHARE_MAX = 0.75;
 /** Of those who attend so many hang up at the end without a word. */
