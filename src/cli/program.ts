@@ -36,7 +36,8 @@ const ROWS: Readonly<Record<CommandName, CommandRow>> = {
   },
   observe: { about: "run a Prometheus over the engine that start runs from the same DATA_DIR" },
   replay: {
-    about: "play chat logs through an engine and prove that nothing is lost, doubled or reordered",
+    about:
+      "play chat logs through an engine and prove that nothing is lost, doubled or reordered, and that members, presence, unread counts and receipts come out right",
     arguments: ["[logs...]", "IRC logs, a room each; without any a synthetic corpus is played"],
     options: [
       [
@@ -45,7 +46,10 @@ const ROWS: Readonly<Record<CommandName, CommandRow>> = {
         "max",
       ],
       ["--kill", "kill (-9) edges and projectors all along and start them again"],
-      ["--seed <number>", "for the synthetic corpus and for what is killed when; else by chance"],
+      [
+        "--seed <number>",
+        "for the synthetic corpus, for who attends and reads what, and for what is killed when; else by chance",
+      ],
       ["--url <url>", "address of an engine that runs, instead of one of its own"],
     ],
   },

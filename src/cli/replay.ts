@@ -10,25 +10,31 @@ import { monotonicMs } from "../ops/clock.ts";
 import { Lifecycle } from "../ops/lifecycle.ts";
 import { createLog, type Log } from "../ops/log.ts";
 import { findAuthSecret } from "./auth-secret.ts";
+import { Audience } from "./replay/audience.ts";
 import { Cluster } from "./replay/cluster.ts";
 import { loadCorpus, type Corpus } from "./replay/corpus.ts";
 import { Devices } from "./replay/devices.ts";
 import { openClient, type EngineAccess } from "./replay/engine-access.ts";
 import { Observer } from "./replay/observer.ts";
-import type { Plan } from "./replay/plan.ts";
+import type { Cast, Plan } from "./replay/plan.ts";
 import { Player, type PlayedRoom } from "./replay/player.ts";
 import { showProgress } from "./replay/progress.ts";
 import { seededRandom, type Random } from "./replay/random.ts";
+import { Reader } from "./replay/reader.ts";
 import { corpusLines, isPass, reportLines, row, type Outcome } from "./replay/report.ts";
 import { Tally } from "./replay/tally.ts";
 import { verify } from "./replay/verify.ts";
+import { verifyPeople } from "./replay/verify-people.ts";
 import { readReplayOptions, type ReplayOptions } from "./replay/replay-options.ts";
 
 /** No IRC nick holds a space, so this is nobody from a log. */
 const OWNER = "replay observer";
 /** Each begins at another edge. */
 const OBSERVERS_PER_ROOM = 2;
+const READERS = 3;
 const ROOMS_AT_ONCE = 50;
+/** For the readers to come to rest. */
+const READERS_REST_MS = 60_000;
 /** Entries of the largest room and some to spare. */
 const HISTORY_SPARE = 100;
 
@@ -43,7 +49,8 @@ export interface ReplayRequest {
 /** Returns the exit code: 0 only when everything is there, once and in order. */
 export async function replay({ config, options, files, stopping }: ReplayRequest): Promise<number> {
   const asked = readReplayOptions(options);
-  const corpus = await loadCorpus(files, asked.seed, OWNER);
+  const cast = castOf(randomBytes(4).toString("hex"));
+  const corpus = await loadCorpus(files, asked.seed, cast);
   say(...corpusLines(corpus));
   const log = createLog({ level: "error", format: "pretty", name: "replay" });
   const lifecycle = new Lifecycle(log);
@@ -54,7 +61,7 @@ export async function replay({ config, options, files, stopping }: ReplayRequest
     await cluster?.start();
     say(row("engine", engineLine(config, asked)));
     const access = await accessTo({ config, asked, cluster, random });
-    const outcome = await run({ corpus, asked, access, cluster, lifecycle, random });
+    const outcome = await run({ corpus, cast, asked, access, cluster, lifecycle, log, random });
     if (stopping.aborted) return 1;
     say(...reportLines(outcome));
     return isPass(outcome) ? 0 : 1;
@@ -66,6 +73,12 @@ export async function replay({ config, options, files, stopping }: ReplayRequest
     await lifecycle.stop();
     await cluster?.stop();
   }
+}
+
+/** Readers that no other run has: their lists hold the rooms of this one only. */
+function castOf(run: string): Cast {
+  const readers = Array.from({ length: READERS }, (_, i) => `replay reader ${i + 1} ${run}`);
+  return { owner: OWNER, readers };
 }
 
 function newCluster(parts: {
@@ -99,36 +112,40 @@ async function accessTo(parts: {
 
 interface Run {
   readonly corpus: Corpus;
+  readonly cast: Cast;
   readonly asked: ReplayOptions;
   readonly access: EngineAccess;
   readonly cluster: Cluster | null;
   readonly lifecycle: Lifecycle;
+  readonly log: Log;
   readonly random: Random;
 }
 
 async function run(parts: Run): Promise<Outcome> {
-  const { corpus, asked, access, cluster, lifecycle, random } = parts;
+  const { corpus, cast, asked, access, cluster, lifecycle } = parts;
   const rooms = roomsOf(corpus.plans);
-  const devices = new Devices(access);
+  const audience = new Audience(corpus.plans, asked.seed);
+  const devices = new Devices({ access, audience });
   await createRooms(access, rooms);
+  const readers = cast.readers.map(
+    (user, i) => new Reader(access, { user, edge: i, rooms, random: seededRandom(asked.seed + i) }),
+  );
   const observers = await observe(access, rooms);
   const player = new Player({ devices, speed: asked.speed, lifecycle });
   try {
-    const total = rooms.reduce((sum, { plan }) => sum + plan.steps.length, 0);
-    const endProgress = showProgress(process.stdout, () => {
-      const note = cluster !== null && asked.kill ? `${cluster.kills.total} killed` : "";
-      return { done: player.done, total, note };
-    });
-    if (asked.kill) cluster?.startKilling(random, () => player.inFlight);
-    const startedAtMs = monotonicMs();
-    await player.play(rooms);
-    const playedMs = monotonicMs() - startedAtMs;
-    endProgress();
-    lifecycle.signal.throwIfAborted();
-    await cluster?.stopKilling();
+    // One after the other: their entries have an order in the plans.
+    for (const reader of readers) await reader.come();
+    const playedMs = await play({ parts, rooms, player, devices, readers });
+    const deadlineMs = monotonicMs() + READERS_REST_MS;
+    await Promise.all(readers.map((reader) => reader.finish(deadlineMs)));
     const verdict = await verify({ access, rooms, owner: OWNER, observers });
+    const attends = (nick: string): boolean => devices.attends(nick);
+    const people = await verifyPeople({ access, rooms, owner: OWNER, readers, attends });
     const all = [...observers.values()].flat();
-    const reconnects = all.reduce((sum, each) => sum + each.reconnects, devices.reconnects);
+    const reconnects = [...all, ...readers].reduce(
+      (sum, each) => sum + each.reconnects,
+      devices.reconnects,
+    );
     return {
       corpus,
       player,
@@ -138,14 +155,53 @@ async function run(parts: Run): Promise<Outcome> {
       cluster,
       kill: asked.kill,
       verdict,
+      people,
+      audience,
+      readers,
       tally: access.tally,
-      devices: devices.size,
+      devices,
       observers: all.length,
       observedMs: observedMs(rooms, observers, player),
     };
   } finally {
     devices.close();
-    for (const observer of [...observers.values()].flat()) observer.close();
+    for (const each of [...observers.values(), readers].flat()) each.close();
+  }
+}
+
+interface Play {
+  readonly parts: Run;
+  readonly rooms: readonly PlayedRoom[];
+  readonly player: Player;
+  readonly devices: Devices;
+  readonly readers: readonly Reader[];
+}
+
+/** Returns how long it took. When it resolves everything runs and half of the attendees are gone. */
+async function play({ parts, rooms, player, devices, readers }: Play): Promise<number> {
+  const { asked, cluster, lifecycle, random, log } = parts;
+  const total = rooms.reduce((sum, { plan }) => sum + plan.steps.length, 0);
+  const endProgress = showProgress(process.stdout, () => {
+    const note = cluster !== null && asked.kill ? `${cluster.kills.total} killed` : "";
+    return { done: player.done, total, note };
+  });
+  const reading = new Lifecycle(log);
+  try {
+    if (asked.kill) cluster?.startKilling(random, () => player.inFlight);
+    for (const reader of readers) {
+      reading.run(reader.user, () => reader.readAlong(reading));
+    }
+    const startedAtMs = monotonicMs();
+    await player.play(rooms);
+    const playedMs = monotonicMs() - startedAtMs;
+    // While edges are killed, if they are: nobody may be left behind as a ghost.
+    devices.hangUp();
+    lifecycle.signal.throwIfAborted();
+    await cluster?.stopKilling();
+    return playedMs;
+  } finally {
+    endProgress();
+    await reading.stop();
   }
 }
 

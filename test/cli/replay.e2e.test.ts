@@ -62,23 +62,34 @@ async function logs(files: number, lines: number): Promise<string[]> {
   return paths;
 }
 
+/** Everything that is recounted was as it has to be, in so many rooms. */
+function expectRecounted({ text }: Played, rooms: number): void {
+  for (const check of ["members", "presence", "unread", "receipts"]) {
+    expect(text).toContain(`${check}: ${rooms} of ${rooms} rooms equal`);
+  }
+  expect(text).toMatch(/attended +[1-9]\d* devices .*, [1-9]\d* hung up/);
+  expect(text).toMatch(/read along +[1-9]\d* positions, [1-9]\d* times back/);
+}
+
 describe("replay", () => {
-  it("[OP43] plays logs and finds them again, whole and in order", async () => {
+  it("[OP43, OP44, OP45] plays logs and finds them again, whole and in order", async () => {
     const played = await replay([...(await logs(4, 150)), "--edges", "2", "--projectors", "2"]);
     expect(played.last, played.text).toBe(PASSED);
     expect(played.code, played.text).toBe(0);
     expect(played.text).toContain("HTTP pages: 4 of 4 rooms equal");
     expect(played.text).toContain("reconnects      0");
+    expectRecounted(played, 4);
     // The engine, its Redis and its data are gone.
     expect((await readdir(dir)).filter((name) => name.startsWith("millrace-"))).toEqual([]);
   });
 
-  it("[OP43] finds them again when edges and projectors are killed all along", async () => {
+  it("[OP43, OP44] finds them again when edges and projectors are killed all along", async () => {
     const files = await logs(4, 600);
     const played = await replay([...files, ...MANY, "--kill", "--seed", String(SEED)]);
     expect(played.last, played.text).toBe(PASSED);
     expect(played.code, played.text).toBe(0);
     expect(played.text).toMatch(/killed +\d+ times .* [1-9]\d* with messages in flight/);
+    expectRecounted(played, 4);
   });
 
   it("[OP41] does not pass when nobody was killed in time", async () => {
@@ -113,7 +124,7 @@ describe("replay", () => {
   });
 });
 
-it("[OP43] the real logs come back whole and in order, under kills", async () => {
+it("[OP43, OP44] the real logs come back whole and in order, under kills", async () => {
   const names = await readdir(REAL_LOGS).catch(() => []);
   const some = names.filter((name) => /^\d{4}-.*\.txt$/.test(name)).slice(0, 3);
   if (some.length === 0) return console.warn(`${REAL_LOGS} is absent: no real log was played`);

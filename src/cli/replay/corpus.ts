@@ -4,7 +4,8 @@ import { basename } from "node:path";
 
 import { ConfigError } from "../../config.ts";
 import { parseLog, type LogFile } from "./log-file.ts";
-import { planOf, type Plan } from "./plan.ts";
+import { planOf, type Cast, type Plan } from "./plan.ts";
+import { seededRandom } from "./random.ts";
 import { REAL_SHAPE, syntheticLogs } from "./synthetic.ts";
 
 /** Each log is a room with two observers on sockets of their own. */
@@ -22,7 +23,7 @@ export interface Corpus {
 export async function loadCorpus(
   names: readonly string[],
   seed: number,
-  owner: string,
+  cast: Cast,
 ): Promise<Corpus> {
   const read = await Promise.all(names.map(readLog));
   const logs = read.filter((log) => log !== null);
@@ -34,7 +35,10 @@ export async function loadCorpus(
     const made = syntheticLogs({ seed, ...REAL_SHAPE });
     logs.push(...made.map(({ name, content }) => parseLog(name, content)));
   }
-  const plans = logs.map((log) => planOf(log, owner)).filter(({ steps }) => steps.length > 0);
+  const random = seededRandom(seed);
+  const plans = logs
+    .map((log) => planOf(log, cast, random))
+    .filter(({ steps }) => steps.length > 0);
   if (plans.length === 0) throw new ConfigError("there is nothing to play in these files");
   return { synthetic, logs, plans };
 }

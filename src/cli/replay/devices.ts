@@ -5,13 +5,9 @@
  */
 import type { ChatClient } from "../../client/client.ts";
 import { memoryDevice, type DeviceStore } from "../../client/device.ts";
+import type { Audience } from "./audience.ts";
 import { openClient, type EngineAccess } from "./engine-access.ts";
 
-/**
- * Every so many devices one follows the rooms that it is in: its own messages
- * come back as entries, those of the others as `applied`.
- */
-const FOLLOWS_EVERY = 16;
 /** File descriptors for everything but the sockets of devices. */
 const SPARE_DESCRIPTORS = 500;
 const SOCKETS_MAX = 12_000;
@@ -20,20 +16,32 @@ export interface Device {
   readonly client: ChatClient;
   /** Resolves at the first welcome. */
   readonly live: Promise<void>;
-  readonly follows: boolean;
+  /** Follows and attends the rooms that it is in. */
+  readonly attends: boolean;
+}
+
+export interface DevicesOptions {
+  readonly access: EngineAccess;
+  readonly audience: Pick<Audience, "attends" | "hangsUp">;
+  /** Default: what the kernel allows this process. */
+  readonly socketsMax?: number;
 }
 
 export class Devices {
   readonly #access: EngineAccess;
+  readonly #audience: DevicesOptions["audience"];
   readonly #socketsMax: number;
   /** Survive their clients: a number must not be given out twice. */
   readonly #stores = new Map<string, { readonly store: DeviceStore; readonly nth: number }>();
   /** The one that was used longest ago comes first. */
   readonly #open = new Map<string, Device>();
   #reconnects = 0;
+  #attending = 0;
+  #hungUp = 0;
 
-  constructor(access: EngineAccess, socketsMax = socketsAllowed()) {
+  constructor({ access, audience, socketsMax = socketsAllowed() }: DevicesOptions) {
     this.#access = access;
+    this.#audience = audience;
     this.#socketsMax = socketsMax;
   }
 
@@ -46,6 +54,14 @@ export class Devices {
     return this.#reconnects;
   }
 
+  /** Devices that have attended rooms. */
+  get attending(): number {
+    return this.#attending;
+  }
+  get hungUp(): number {
+    return this.#hungUp;
+  }
+
   get(nick: string): Device {
     const known = this.#open.get(nick);
     const device = known ?? this.#connect(nick);
@@ -53,6 +69,20 @@ export class Devices {
     this.#open.delete(nick);
     this.#open.set(nick, device);
     return device;
+  }
+
+  /** Whether the device is connected and attends the rooms that it is in. */
+  attends(nick: string): boolean {
+    return this.#open.get(nick)?.attends ?? false;
+  }
+
+  /** Some of those who attend are gone without having left a room. */
+  hangUp(): void {
+    for (const [nick, { attends }] of this.#open) {
+      if (!attends || !this.#audience.hangsUp(nick)) continue;
+      this.#end(nick);
+      this.#hungUp++;
+    }
   }
 
   close(): void {
@@ -63,23 +93,29 @@ export class Devices {
   #connect(nick: string): Device {
     if (this.#open.size >= this.#socketsMax) this.#closeIdle();
     let known = this.#stores.get(nick);
+    // One that comes back knows nothing of the rooms it was in, so it attends none.
+    const attends = !known && this.#audience.attends(nick);
     if (!known) this.#stores.set(nick, (known = { store: memoryDevice(), nth: this.#stores.size }));
+    if (attends) this.#attending++;
     const { store, nth } = known;
     const client = openClient(this.#access, { user: nick, edge: nth, device: store });
     let welcomes = 0;
     client.on("state", ({ name }) => {
       if (name === "live" && ++welcomes > 1) this.#reconnects++;
     });
-    return { client, live: client.connect(), follows: nth % FOLLOWS_EVERY === 0 };
+    return { client, live: client.connect(), attends };
   }
 
   #closeIdle(): void {
     for (const [nick, { client }] of this.#open) {
       if (client.unsettled > 0) continue;
-      client.close();
-      this.#open.delete(nick);
-      return;
+      return this.#end(nick);
     }
+  }
+
+  #end(nick: string): void {
+    this.#open.get(nick)?.client.close();
+    this.#open.delete(nick);
   }
 }
 

@@ -131,7 +131,7 @@ export class Player {
   }
 
   /** Sends one step; resolves, whatever becomes of it, when its outcome is known. */
-  async #perform(room: string, { client, follows }: Device, step: Step): Promise<void> {
+  async #perform(room: string, { client, attends }: Device, step: Step): Promise<void> {
     const sentAtMs = monotonicMs();
     this.#inFlight++;
     try {
@@ -141,7 +141,9 @@ export class Player {
         this.#outcomeMs.push(monotonicMs() - sentAtMs);
         if (step.seq !== null) (this.#sentAtMs.get(room) ?? [])[step.seq] = sentAtMs;
       }
-      if (step.act === "join" && follows) void client.room(room).follow({ limit: 1 });
+      if (step.act === "join" && attends) {
+        void client.room(room).follow({ limit: 1, attend: true });
+      }
     } catch (error) {
       this.#shifted.add(room);
       this.#fail(`${room}: ${step.act} of ${step.nick} as ${step.seq}: ${String(error)}`);
@@ -164,7 +166,7 @@ export class Player {
   }
 }
 
-function command(client: ChatClient, id: string, { act, text }: Step): Promise<Outcome> {
+function command(client: ChatClient, id: string, { act, text, calls }: Step): Promise<Outcome> {
   const room = client.room(id);
   switch (act) {
     case "join":
@@ -172,7 +174,7 @@ function command(client: ChatClient, id: string, { act, text }: Step): Promise<O
     case "leave":
       return room.leave();
     case "send":
-      return room.send(text);
+      return room.send(text, { mentions: calls === null ? [] : [calls] });
   }
 }
 

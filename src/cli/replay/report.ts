@@ -1,11 +1,15 @@
 /** A replay in words. The last line is the one that counts. */
+import type { Audience } from "./audience.ts";
 import type { Corpus } from "./corpus.ts";
 import { isEqual } from "./compare.ts";
 import type { Cluster } from "./cluster.ts";
+import type { Devices } from "./devices.ts";
 import type { LogFile } from "./log-file.ts";
 import type { Player } from "./player.ts";
+import type { Reader } from "./reader.ts";
 import { READERS, type Verdict } from "./verify.ts";
 import type { Tally } from "./tally.ts";
+import { PEOPLE_CHECKS, type PeopleVerdict } from "./verify-people.ts";
 
 const LABEL_COLUMNS = 16;
 const SHOWN_DIFFERENCES = 12;
@@ -48,7 +52,9 @@ export interface Outcome {
   readonly player: Pick<Player, "outcomeMs" | "latestMs" | "failures">;
   readonly playedMs: number;
   readonly speed: number | null;
-  readonly devices: number;
+  readonly devices: Pick<Devices, "size" | "attending" | "hungUp">;
+  readonly audience: Pick<Audience, "share" | "seed">;
+  readonly readers: readonly Pick<Reader, "reads" | "wentBack" | "failures">[];
   readonly observers: number;
   readonly reconnects: number;
   readonly tally: Tally;
@@ -59,6 +65,7 @@ export interface Outcome {
   /** Whether edges and projectors were to be killed. */
   readonly kill: boolean;
   readonly verdict: Verdict;
+  readonly people: PeopleVerdict;
 }
 
 export function reportLines(outcome: Outcome): string[] {
@@ -66,7 +73,7 @@ export function reportLines(outcome: Outcome): string[] {
   const sent = player.outcomeMs.length;
   const rate = Math.round((sent * 1_000) / Math.max(1, playedMs));
   const pace = speed === null ? "max" : `${speed}, at most ${seconds(player.latestMs)} late`;
-  const { devices, observers } = outcome;
+  const { devices, observers, readers } = outcome;
   return [
     row(
       "played",
@@ -74,7 +81,7 @@ export function reportLines(outcome: Outcome): string[] {
     ),
     row(
       "sockets",
-      `${grouped(devices)} devices and ${observers} observers, ${grouped(tally.openMost)} open at most`,
+      `${grouped(devices.size)} devices, ${observers} observers, ${readers.length} readers, ${grouped(tally.openMost)} open at most`,
     ),
     row("send → outcome", percentiles(player.outcomeMs)),
     row("send → observer", percentiles(outcome.observedMs)),
@@ -91,8 +98,30 @@ export function reportLines(outcome: Outcome): string[] {
         `${reader}: ${rooms} of ${of} rooms equal, ${grouped(entries)} entries`,
       );
     }),
+    ...peopleLines(outcome),
     ...faultLines(outcome),
     closingLine(verdict),
+  ];
+}
+
+function peopleLines({ devices, audience, readers, people, corpus }: Outcome): string[] {
+  const share = `${Math.round(audience.share * 100)} % by seed ${audience.seed}`;
+  const total = (of: (reader: Outcome["readers"][number]) => number): string =>
+    grouped(readers.reduce((sum, reader) => sum + of(reader), 0));
+  return [
+    row(
+      "attended",
+      `${grouped(devices.attending)} devices (${share}), ${grouped(devices.hungUp)} hung up at the end`,
+    ),
+    row(
+      "read along",
+      `${total(({ reads }) => reads)} positions, ${total(({ wentBack }) => wentBack)} times back`,
+    ),
+    ...PEOPLE_CHECKS.map((check) => {
+      const { rooms, values } = people.checks[check];
+      const of = corpus.plans.length;
+      return row("recounted", `${check}: ${rooms} of ${of} rooms equal, ${grouped(values)} values`);
+    }),
   ];
 }
 
@@ -116,11 +145,14 @@ function faultLines(outcome: Outcome): string[] {
   const vacuous = isVacuous(outcome)
     ? [row("VACUOUS", "nobody was killed while messages were in flight: this proves nothing")]
     : [];
-  const { first: differences, misnumbered } = outcome.verdict.worst;
+  const { people, readers, verdict } = outcome;
+  const { first: differences, misnumbered } = verdict.worst;
   return [
     ...failures,
+    ...readers.flatMap((reader) => reader.failures.map((text) => row("FAILED", text))),
     ...troubles.map((text) => row("TROUBLE", text)),
     ...differences.slice(0, SHOWN_DIFFERENCES).map((text) => row("DIFFERS", text)),
+    ...people.first.map((text) => row("DIFFERS", text)),
     ...(misnumbered > 0
       ? [row("DIFFERS", `${misnumbered} entries have a seq that is not their place`)]
       : []),
@@ -136,9 +168,13 @@ function closingLine({ worst }: Verdict): string {
 
 /** True when the replay has shown what it is for. */
 export function isPass(outcome: Outcome): boolean {
-  const { player, verdict, cluster } = outcome;
-  const calm = player.failures.count === 0 && (cluster?.words.troubles.length ?? 0) === 0;
-  return calm && isEqual(verdict.worst) && !isVacuous(outcome);
+  const { player, readers, verdict, people, cluster } = outcome;
+  const failed = readers.reduce(
+    (sum, { failures }) => sum + failures.length,
+    player.failures.count,
+  );
+  const calm = failed === 0 && (cluster?.words.troubles.length ?? 0) === 0;
+  return calm && isEqual(verdict.worst) && people.wrong === 0 && !isVacuous(outcome);
 }
 
 function isVacuous({ kill, cluster }: Outcome): boolean {
