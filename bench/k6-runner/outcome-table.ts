@@ -4,7 +4,7 @@ import type { Outcome } from "./outcome.ts";
 export function outcomeTable(outcome: Outcome): string {
   const { scenario, sizes, counts } = outcome;
   const { vus, sockets, rooms, rate, seconds } = sizes;
-  const wrong = ["missing", "doubled", "holes", "errors"];
+  const wrong = ["missing", "doubled", "holes", "unseen", "ghosts", "errors"];
   const count = (name: string): string => `${name} ${(counts[name] ?? 0).toLocaleString("en")}`;
   const others = Object.keys(counts).filter((name) => !wrong.includes(name) && counts[name] !== 0);
   return [

@@ -22,6 +22,6 @@ export const setup = (): Promise<Stage> => setStage(plan, sockets);
 export const handleSummary = summaryOf(plan);
 
 export default function connectAndChat(stage: Stage): Promise<void> {
-  const rules = { tickets: true, speakers: sockets, absences: () => [] };
+  const rules = { tickets: true, lively: true, speakers: sockets, absences: () => [] };
   return takeParts(plan, stage, rules);
 }

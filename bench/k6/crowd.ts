@@ -16,6 +16,8 @@ export const DRAIN_MS_MAX = 30_000;
 /** After everything has arrived: time for something to arrive twice. */
 const LINGER_MS = 500;
 const POLL_MS = 50;
+/** Between two times at which somebody says how far they have read. */
+const READ_MS = 500;
 
 export interface Absence {
   /** Ms after talking began. */
@@ -26,6 +28,8 @@ export interface Absence {
 /** What is the same for all sockets of a scenario. */
 export interface Rules {
   readonly tickets: boolean;
+  /** Everybody attends, types before they speak, and reads along. */
+  readonly lively: boolean;
   /** How many speak in the whole run: the sockets with the lowest indexes. */
   readonly speakers: number;
   readonly absences: () => readonly Absence[];
@@ -70,6 +74,10 @@ export async function takePart(plan: Plan, stage: Stage, part: Part): Promise<vo
   check(joined, { "joined the room": (outcome) => outcome === "applied" });
 
   const away = absent(device, stage, part.absences());
+  if (part.lively) {
+    device.attend();
+    void readAlong(device, stage);
+  }
   if (index < speakers) await talk(plan, stage, { device, turn: index / speakers, speakers });
   await away;
   await until(stage.talkUntilMs);
@@ -108,7 +116,15 @@ async function talk(plan: Plan, stage: Stage, { device, turn, speakers }: Speake
     const dueMs = Math.min(firstMs + i * periodMs, stage.talkUntilMs);
     await until(dueMs);
     n++;
+    if (i % 2 === 0) device.typing();
     device.say({ n, dueMs, late: !device.isFollowing, last: i === turns - 1 });
+  }
+}
+
+async function readAlong(device: Device, stage: Stage): Promise<void> {
+  while (Date.now() < stage.talkUntilMs) {
+    await pause(READ_MS);
+    device.readAlong();
   }
 }
 

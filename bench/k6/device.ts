@@ -33,6 +33,7 @@ export interface DeviceOptions {
   readonly device: string;
   /** Buys a ticket for each connection, instead of showing its token. */
   readonly tickets: boolean;
+  readonly onPresence?: (frame: ServerFrameOf<"presence">) => void;
 }
 
 type DeviceState =
@@ -48,6 +49,10 @@ export class Device {
   #ledger: RoomLedger | null = null;
   /** When the way back to a followed room began; null when it is not on it. */
   #backSinceMs: number | null = null;
+  /** Attends what it follows, on every connection. */
+  #attends = false;
+  /** Up to where it has said that it has read. */
+  #readTo = "";
   #failures = 0;
   #pausedUntilMs = 0;
   /** Those who wait until it is where it should be. */
@@ -142,6 +147,28 @@ export class Device {
     this.#become({ name: "connected" });
   }
 
+  attend(): void {
+    this.#attends = true;
+    if (this.isFollowing) this.#attendNow();
+  }
+  #attendNow(): void {
+    if (this.#ledger !== null) this.#wire?.send({ type: "attend", rooms: [this.#ledger.room] });
+  }
+
+  /** That its user types in the attended room, and nothing while it is on its way back. */
+  typing(): void {
+    if (!this.isFollowing || !this.#attends || this.#ledger === null) return;
+    this.#wire?.send({ type: "typing", room: this.#ledger.room, on: true });
+  }
+
+  /** That its user has read everything that is here, when that is new. */
+  readAlong(): void {
+    const ledger = this.#ledger;
+    if (!this.isFollowing || ledger === null || ledger.cursor === this.#readTo) return;
+    this.#readTo = ledger.cursor;
+    this.#wire?.send({ type: "read", room: ledger.room, through: ledger.cursor as Cursor });
+  }
+
   /** Loses the connection. What the server sent or was sent meanwhile may be lost with it. */
   drop(): void {
     if (this.#state.name === "left") return;
@@ -214,8 +241,15 @@ export class Device {
       case "error":
         measures.failed(frame.type, frame.code);
         break;
+      case "presence":
+        this.#options.onPresence?.(frame);
+        break;
       case "welcome":
       case "accepted":
+      case "receipts":
+      case "typists":
+      case "unread":
+      case "roomsChanged":
       case "beat":
         break;
     }
@@ -246,7 +280,9 @@ export class Device {
       this.#ask(ledger);
       return;
     }
+    const wasFollowing = state.name === "following";
     this.#become({ name: "following" });
+    if (this.#attends && !wasFollowing) this.#attendNow();
     if (this.#backSinceMs !== null) measures.resumeMs.add(Date.now() - this.#backSinceMs);
     this.#backSinceMs = null;
   }

@@ -44,7 +44,7 @@ export const handleSummary = summaryOf(plan);
 
 export async function write(stage: Stage): Promise<void> {
   const user = `writer-${plan.run}`;
-  const rules = { tickets: false, speakers: writers, absences: () => [] };
+  const rules = { tickets: false, lively: false, speakers: writers, absences: () => [] };
   const indexes = Array.from({ length: writers }, (_, i) => i);
   await Promise.all(indexes.map((index) => takePart(plan, stage, { ...rules, index, user })));
 }

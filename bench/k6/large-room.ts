@@ -26,6 +26,6 @@ export const setup = (): Promise<Stage> => setStage(plan, sockets);
 export const handleSummary = summaryOf(plan);
 
 export default function largeRoom(stage: Stage): Promise<void> {
-  const rules = { tickets: false, speakers, absences: () => [] };
+  const rules = { tickets: false, lively: false, speakers, absences: () => [] };
   return takeParts(plan, stage, rules);
 }

@@ -20,8 +20,18 @@ export const deliveryMs = new Trend("chat_delivery_ms", MILLISECONDS);
 export const catchUpMs = new Trend("chat_catch_up_ms", MILLISECONDS);
 /** From where a lost connection is made anew until the room is followed live again. */
 export const resumeMs = new Trend("chat_resume_ms", MILLISECONDS);
+/** From when everybody comes until a socket has been told of exactly those who are there. */
+export const presenceMs = new Trend("chat_presence_ms", MILLISECONDS);
+/** From when some drop until the others have been told; the grace of the engine is part of it. */
+export const leavingMs = new Trend("chat_leaving_ms", MILLISECONDS);
 /** One page of history; tagged `via` http or socket. */
 export const pageMs = new Trend("chat_page_ms", MILLISECONDS);
+
+/** Times that a socket was told of exactly those who were there. */
+export const seen = new Counter("chat_seen");
+/** Those who were there and were not shown, and those who were shown and were not there. */
+export const unseen = new Counter("chat_unseen");
+export const ghosts = new Counter("chat_ghosts");
 
 export const sent = new Counter("chat_sent");
 export const delivered = new Counter("chat_delivered");
@@ -59,7 +69,8 @@ export interface Expected {
 /** What fails a run. Each is evaluated at the end even if nothing was counted. */
 export function thresholds(plan: Plan, expected: Expected): Thresholds {
   const found: Thresholds = { checks: ["rate==1"] };
-  for (const { name } of [...Object.values(faults), errors]) found[name] = ["count==0"];
+  for (const { name } of [...Object.values(faults), unseen, ghosts, errors])
+    found[name] = ["count==0"];
   found[finished.name] = [`count==${expected.finished}`];
   for (const name of expected.some) found[name] = ["count>0"];
   for (const name of plan.timed ? expected.timed : []) found[name] = [`p(95)<${plan.p95Ms}`];
@@ -68,7 +79,7 @@ export function thresholds(plan: Plan, expected: Expected): Thresholds {
 
 /** So that Prometheus has a series, and not none, where nothing happened. */
 export function announceZeros(): void {
-  const quiet = [...Object.values(faults), reconnects, deferred, resent, walks];
+  const quiet = [...Object.values(faults), unseen, ghosts, reconnects, deferred, resent, walks];
   for (const counter of quiet) counter.add(0);
   errors.add(0, { what: "none" });
 }

@@ -7,6 +7,7 @@ export const SCENARIO_NAMES = [
   "connect-and-chat",
   "large-room",
   "reconnect-storm",
+  "presence-storm",
   "history-paging",
   "soak",
 ] as const;
@@ -51,6 +52,11 @@ export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
     about: "Everybody loses the connection at once, three times, and keeps typing.",
     sizes: { vus: 20, sockets: 10, rooms: 10, rate: 40, seconds: 40, messages: 0, p95Ms: 500 },
     smoke: { vus: 2, sockets: 3, rooms: 2, rate: 20, seconds: 3 },
+  },
+  "presence-storm": {
+    about: "Everybody comes to rooms of fifty at once and attends; then a third drops.",
+    sizes: { vus: 100, sockets: 50, rooms: 100, rate: 0, seconds: 40, messages: 0, p95Ms: 15_000 },
+    smoke: { vus: 2, sockets: 6, rooms: 2, seconds: 10 },
   },
   "history-paging": {
     about: "Long histories are read by HTTP and by socket while they grow.",

@@ -27,7 +27,7 @@ export const setup = (): Promise<Stage> => setStage(plan, sockets);
 export const handleSummary = summaryOf(plan);
 
 export default function soak(stage: Stage): Promise<void> {
-  const rules = { tickets: false, speakers: sockets, absences };
+  const rules = { tickets: false, lively: true, speakers: sockets, absences };
   return takeParts(plan, stage, rules);
 }
 

@@ -6,6 +6,7 @@ import { largeRoom } from "./large-room.ts";
 import { limit } from "./limit.ts";
 import { memory } from "./memory.ts";
 import { pace } from "./pace.ts";
+import { people } from "./people.ts";
 import { projector } from "./projector.ts";
 import { rates } from "./rates.ts";
 import { rooms } from "./rooms.ts";
@@ -30,4 +31,5 @@ export const SCENARIOS: readonly Scenario[] = [
   scale,
   takeover,
   memory,
+  people,
 ];

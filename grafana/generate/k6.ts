@@ -33,6 +33,19 @@ export const k6: DashboardSource = {
           act: "keep the seed and the logs of all roles: this must not happen.",
         },
         {
+          title: "Unseen and ghosts",
+          kind: "figure",
+          unit: "short",
+          queries: [
+            { expr: "sum (k6_chat_unseen_total) or vector(0)", legend: "unseen" },
+            { expr: "sum (k6_chat_ghosts_total) or vector(0)", legend: "ghosts" },
+          ],
+          red: { above: 1 },
+          shows:
+            "People who were there and not shown, or shown and not there; 0 or the run has failed.",
+          act: "the dashboard of people: what edges said, what the log made of it.",
+        },
+        {
           title: "Errors",
           kind: "figure",
           unit: "short",
@@ -62,6 +75,7 @@ export const k6: DashboardSource = {
           queries: [
             { expr: "max (k6_vus)", legend: "virtual users" },
             { expr: "sum (k6_chat_finished_total)", legend: "finished" },
+            { expr: "sum (k6_chat_seen_total)", legend: "saw who is there" },
           ],
           red: "never",
           shows: "Virtual users at work, and sockets and readers that came to their end.",
@@ -132,6 +146,24 @@ export const k6: DashboardSource = {
           red: { above: 5 },
           shows: "From a lost connection to following the room live again.",
           act: "round trips of `reads` on the Redis dashboard: resumes read the histories.",
+        },
+        {
+          title: "Seeing who is there",
+          kind: "lines",
+          unit: "s",
+          queries: trend("chat_presence_ms"),
+          red: { above: 15 },
+          shows: "From when everybody comes at once until a socket has seen all of its room.",
+          act: "edges' CPU: handshakes come first. Then the lag of the partitions.",
+        },
+        {
+          title: "Seeing who has gone",
+          kind: "lines",
+          unit: "s",
+          queries: trend("chat_leaving_ms"),
+          red: { above: 15 },
+          shows: "From when some drop until the others have seen it, 5 s of grace included.",
+          act: "as for seeing who is there.",
         },
         {
           title: "Pages of history",

@@ -4,7 +4,9 @@ export type ChatInput =
   | { readonly type: "say"; readonly text: string }
   | { readonly type: "join" | "create"; readonly room: string }
   | { readonly type: "invite" | "dm"; readonly user: string }
-  | { readonly type: "leave" | "rooms" | "help" | "quit" }
+  | { readonly type: "edit"; readonly text: string }
+  | { readonly type: "react"; readonly reaction: string }
+  | { readonly type: "leave" | "delete" | "who" | "rooms" | "help" | "quit" }
   | { readonly type: "wrong"; readonly problem: string };
 
 export const CHAT_HELP = [
@@ -13,6 +15,10 @@ export const CHAT_HELP = [
   "/invite USER   let somebody into this room",
   "/dm USER       talk to one person",
   "/me DOES       say it as an action",
+  "/edit TEXT     change your last message",
+  "/delete        delete your last message",
+  "/react EMOJI   react to the last message of somebody else",
+  "/who           who is here",
   "/leave         leave this room",
   "/rooms         the rooms that you are in",
   "/quit          end (or Ctrl-D)",
@@ -35,7 +41,13 @@ export function parseInput(line: string): ChatInput {
     case "invite":
     case "dm":
       return rest ? { type: name, user: rest } : missing(`/${name}`, "a user");
+    case "edit":
+      return rest ? { type: name, text: rest } : missing("/edit", "the new text");
+    case "react":
+      return rest ? { type: name, reaction: rest } : missing("/react", "an emoji");
     case "leave":
+    case "delete":
+    case "who":
     case "rooms":
     case "help":
     case "quit":

@@ -1,5 +1,5 @@
 /** How a conversation reads on a terminal. Pure: text in, text out. */
-import type { ListedRoom } from "../client/index.ts";
+import type { ListedRoom, Presence } from "../client/index.ts";
 import type { ChatEvent, Entry } from "../protocol/frames.ts";
 
 /** Colours of nicks that can be read on light and dark ground. */
@@ -38,6 +38,18 @@ export function listedText({ room, name, role, unread, mentions }: ListedRoom): 
   if (role === "invited") return `${title}: you are invited`;
   const called = mentions > 0 ? `, ${mentions} of them to you` : "";
   return unread === 0 ? title : `${title}: ${unread} unread${called}`;
+}
+
+/** Who is in the room now, or as many as are known. */
+export function presentText({ online, count, current }: Presence): string {
+  if (!current) return "not known at the moment";
+  const more = count > online.size ? ` and ${count - online.size} more` : "";
+  return `${[...online].sort().map(cleanLine).join(", ")}${more}`;
+}
+
+export function typingText(users: readonly string[]): string {
+  const names = users.map(cleanLine).join(", ");
+  return `${names} ${users.length === 1 ? "is" : "are"} typing`;
 }
 
 export interface TextOptions {

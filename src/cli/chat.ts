@@ -6,12 +6,13 @@ import {
   ClientError,
   describeError,
   type ClientEvents,
+  type Message,
   type Room,
 } from "../client/index.ts";
 import { ROOM_ID } from "../protocol/ids.ts";
 import { CHAT_HELP, parseInput, type ChatInput } from "./chat-input.ts";
 import { openScreen, type Screen } from "./chat-screen.ts";
-import { ChatText, cleanLine, listedText } from "./chat-text.ts";
+import { ChatText, cleanLine, listedText, presentText, typingText } from "./chat-text.ts";
 
 /** Messages read from a pipe wait once so many are on their way. */
 const UNSETTLED_MAX = 500;
@@ -69,7 +70,10 @@ class ChatSession {
     this.#client = new ChatClient({ urls: url, token, agent: "millrace-chat", WebSocket });
     this.#client.on("state", (state) => this.#connectionChanged(state));
     this.#client.on("entry", ({ room, entry }) => {
-      if (room === this.#room) this.#screen.print(this.#text.entry(entry));
+      if (room !== this.#room) return;
+      this.#screen.print(this.#text.entry(entry));
+      // What is on the screen was read.
+      room.read(entry);
     });
     this.#client.on("gap", ({ room, after, before }) => {
       if (room === this.#room) this.#note(`${before - after - 1} messages between are not shown`);
@@ -81,6 +85,7 @@ class ChatSession {
     });
     this.#client.on("room", ({ room }) => this.#roomChanged(room));
     this.#client.on("pending", () => this.#showUnsent());
+    this.#client.on("typists", () => this.#showUnsent());
     this.#client.on("outcome", (outcome) => this.#settled(outcome));
   }
 
@@ -168,7 +173,25 @@ class ChatSession {
       }
       case "leave":
         return this.#leave();
+      case "who":
+        return this.#note(`here: ${presentText(this.#current().presence)}`);
+      case "edit":
+        return void (await this.#current().edit(this.#last("own"), input.text));
+      case "delete":
+        return void (await this.#current().delete(this.#last("own")));
+      case "react":
+        return void (await this.#current().react(this.#last("foreign"), input.reaction));
     }
+  }
+
+  /** The newest message of this user, or of somebody else. */
+  #last(whose: "own" | "foreign"): Message {
+    const { user } = this.#client;
+    const found = this.#current().messages.findLast(
+      ({ by, deleted }) => !deleted && (by === user) === (whose === "own"),
+    );
+    if (!found) throw new ClientError("noSuchMessage");
+    return found;
   }
 
   #current(): Room {
@@ -205,7 +228,7 @@ class ChatSession {
   /** A room that does not let us in may be open to join, or not exist yet: the server does not say. */
   async #followOrJoin(room: Room): Promise<void> {
     try {
-      return await room.follow();
+      return await room.follow({ attend: true });
     } catch (error) {
       if (!isForbidden(error)) throw error;
     }
@@ -215,7 +238,7 @@ class ChatSession {
       if (!isForbidden(error)) throw error;
       await this.#client.createRoom({ room: room.id, kind: "public", name: room.id });
     }
-    await room.follow();
+    await room.follow({ attend: true });
   }
 
   async #create(name: string): Promise<void> {
@@ -279,7 +302,9 @@ class ChatSession {
     for (const input of this.#queue) {
       if (input.type === "say") lines.push(this.#text.unsent(input.text, "unsent"));
     }
-    this.#screen.showUnsent(lines.slice(-UNSENT_SHOWN));
+    const typists = this.#room?.typists ?? [];
+    const typing = typists.length === 0 ? [] : [this.#text.dim(typingText(typists))];
+    this.#screen.showUnsent([...typing, ...lines.slice(-UNSENT_SHOWN)]);
   }
 
   /** Gives what was typed the time to arrive, as long as something moves. */

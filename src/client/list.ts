@@ -173,8 +173,9 @@ export class RoomList {
       this.#put(this.#newer(room));
       const reading = this.#host.reading(room.room);
       // What came meanwhile may be newer than the answer; if not, there is more to come.
-      if (reading.toldAtMs >= askedAtMs) continue;
-      reading.listed({ through, unread, mentions }, room.head);
+      if (reading.toldAtMs < askedAtMs) {
+        reading.listed({ through, unread, mentions }, room.head);
+      } else if (reading.inDoubt) this.refresh();
     }
   }
 

@@ -59,10 +59,11 @@ export class Reading {
   #lastOwn: Seq | null = null;
   #toldAtMs = -Infinity;
   #shown = "";
+  #inDoubt = false;
 
   constructor(host: ReadingHost) {
     this.#host = host;
-    this.#unread = new Unread(() => host.doubt());
+    this.#unread = new Unread(() => this.#doubt());
   }
 
   /** Everything up to here was read; null while it is not known. */
@@ -73,6 +74,10 @@ export class Reading {
   /** Messages after it by others, and those that call this user; null while not known. */
   get counts(): Counts | null {
     return this.#unread.counts;
+  }
+  /** True until the list says it anew. */
+  get inDoubt(): boolean {
+    return this.#inDoubt;
   }
   /** When the server said something without being asked, by this client's clock. */
   get toldAtMs(): number {
@@ -99,12 +104,13 @@ export class Reading {
   tell({ through, unread, mentions }: Position): void {
     this.#toldAtMs = this.#host.clock.now();
     // It may be older than an own message that came before it; the list knows.
-    if (through < (this.#position ?? 0)) this.#host.doubt();
+    if (through < (this.#position ?? 0)) this.#doubt();
     this.#take(through, { unread, mentions }, null);
   }
 
   /** A line of the list of rooms, as of the entry `head`. */
   listed({ through, unread, mentions }: Position, head: Seq): void {
+    this.#inDoubt = false;
     const later = this.#lastOwn !== null && this.#lastOwn > head ? this.#lastOwn : through;
     this.#take(Math.max(through, later) as Seq, { unread, mentions }, head);
   }
@@ -117,13 +123,14 @@ export class Reading {
 
   /** The room's entries begin anew; a history that is `another` has other positions as well. */
   restart(another: boolean): void {
-    this.#unread.restart();
+    // An own message may be among the entries that are left out.
+    if (this.#unread.last !== null) this.#doubt();
+    this.#unread.restart(another);
     this.#lastOwn = null;
     if (!another) return;
     this.goBack();
     this.#position = null;
     this.#asOf = null;
-    this.#host.doubt();
   }
 
   /** An entry of the room, each once and in order. */
@@ -158,6 +165,11 @@ export class Reading {
     this.#unread.tell(through, counts, head);
     if (this.#wish) this.#unread.read(this.#wish.seq);
     this.#show();
+  }
+
+  #doubt(): void {
+    this.#inDoubt = true;
+    this.#host.doubt();
   }
 
   #confirm(): void {

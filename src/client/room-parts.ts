@@ -86,7 +86,8 @@ export class RoomParts {
     });
     this.reading = new Reading({
       ...about,
-      connected: () => host.connected(),
+      // The server takes positions only of rooms that are followed.
+      connected: () => this.#isLive,
       send: (through) => host.send({ type: "read", room: id, through }),
       doubt: () => host.doubt(),
       changed: () => {
@@ -111,10 +112,8 @@ export class RoomParts {
     this.subscription.unfollow();
   }
 
-  /** A new connection; it knows nothing of what the last one was told. */
   connected(): void {
     this.subscription.connected();
-    this.reading.connected();
   }
 
   received(frame: RoomFrame): void {
@@ -192,6 +191,7 @@ export class RoomParts {
     const { name } = this.subscription.state;
     this.own.settle();
     if (name === "live" && this.#attends) this.#host.requestAttend(this);
+    if (name === "live") this.reading.connected();
     // While it resumes on the same connection the server goes on telling.
     if (name !== "live" && name !== "resuming") {
       this.typing.lost();

@@ -60,12 +60,16 @@ export class Unread {
     return this.#last;
   }
 
-  /** The room's entries begin anew. */
-  restart(): void {
+  /** The room's entries begin anew; what was said of `another` history says nothing of this one. */
+  restart(another: boolean): void {
     this.#tail.clear();
     this.#from = null;
     this.#last = null;
     this.#older = null;
+    if (!another) return;
+    this.#told = null;
+    this.#through = null;
+    this.#counts = null;
   }
 
   /** The server's word; `head` null where it does not say as of when. */

@@ -152,7 +152,8 @@ export function readThrough(
 
 /**
  * The entry `from` and all after it are unread again, but nothing from before the
- * member came, in the entry `since`. Null for someone who is no member.
+ * member came, in the entry `since`. What was not read yet stays so. Null for
+ * someone who is no member.
  */
 export function markUnread(
   positions: Positions,
@@ -160,8 +161,10 @@ export function markUnread(
   { from, since }: { readonly from: Seq; readonly since: Seq },
   room: { readonly head: Seq; readonly kept: number },
 ): Mark | null {
-  if (!positions.marks.has(user) || from < 1 || from > room.head) return null;
-  return place(positions, user, Math.max(from - 1, since) as Seq, room);
+  const mark = positions.marks.get(user);
+  if (!mark || from < 1 || from > room.head) return null;
+  const through = Math.max(from - 1, since) as Seq;
+  return through < mark.through ? place(positions, user, through, room) : mark;
 }
 
 function place(

@@ -84,21 +84,22 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     const ingest = new Ingest(keys, edge, options.backlogMax);
     const reader = new RoomReader(redis, keys);
     const rooms = new RoomList(redis, keys);
+    const own = { edge, keys, links, tally, log };
     const people: People = new People({
-      ...{ edge, keys, links, ingest, hub, rooms },
+      ...own,
+      ingest,
+      hub,
+      rooms,
       publish: (topic, data) => server.publish(topic, data),
-      tally,
       times: options.presenceTimes,
-      log,
     });
     const live = { tails, hub, people };
     const shared = { edge, ack, beatMs, authenticator, ingest, reader, ...live, tally, log };
     const pump = createPump({ options, context: shared, keys, links, lifecycle });
     const health = () => reportHealth(redis, { edge, ack, adapter, pump, hub, tails });
     const messages = new MessageReader(reader, keys);
-    const http = createHttp({
-      ...{ authenticator, reader, messages, rooms, allowedOrigins, health, log },
-    });
+    const readers = { reader, messages, rooms };
+    const http = createHttp({ authenticator, ...readers, allowedOrigins, health, log });
     const handle = async (request: Request): Promise<Response> => http.fetch(request);
     const server = createFront(create, shared, handle, allowedOrigins);
     await pump.start();

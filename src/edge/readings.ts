@@ -62,6 +62,11 @@ export class Readings {
     return null;
   }
 
+  /** The user goes back: what was said before must not come after it. */
+  drop(user: UserId, room: RoomId): void {
+    if (this.#waiting.get(room)?.delete(user)) this.#count--;
+  }
+
   #flush(): void {
     this.#timer = null;
     const byPartition = new Map<PartitionId, FactOf<"reading">[]>();
@@ -69,6 +74,7 @@ export class Readings {
       const partition = this.#keys.partitionOf(room);
       const facts = byPartition.get(partition) ?? [];
       byPartition.set(partition, facts);
+      if (marks.size === 0) continue;
       const all = [...marks].map(([user, through]) => ({ user, through }));
       for (let at = 0; at < all.length; at += FACT_USERS_MAX) {
         facts.push({ type: "reading", room, marks: all.slice(at, at + FACT_USERS_MAX) });

@@ -9,8 +9,9 @@ import {
   readDeleted,
   readPositions,
   readStanding,
+  standingFields,
 } from "../domain/positions-record.ts";
-import { EVERYBODY, unread, unreadCalls } from "../domain/positions.ts";
+import { unread, unreadCalls } from "../domain/positions.ts";
 import { readMember } from "../domain/room-record.ts";
 import type { Role } from "../domain/room.ts";
 import { decodeEntry } from "../protocol/codec.ts";
@@ -88,10 +89,7 @@ export class RoomList {
   }
 
   async #standings(user: UserId, rooms: readonly RoomId[]): Promise<ListedRoom[]> {
-    const args = [
-      ...[user, positionField.messages, positionField.mark(user), positionField.calls(user)],
-      ...[positionField.calls(EVERYBODY), positionField.last],
-    ];
+    const args = [user, ...standingFields(user), positionField.last];
     const chunks = this.#chunks(rooms);
     const calls = chunks.map((chunk) => {
       return standingsScript.call(

@@ -285,6 +285,9 @@ export class Session implements Connection, Sender {
   #command({ identity, device, attendance }: Live, frame: ClientCommand): void {
     const { k } = frame;
     if (frame.type === "send") attendance.typing(frame.room, false);
+    if (frame.type === "markUnread") {
+      this.#context.people.readings.drop(identity.user, frame.room);
+    }
     if (this.#waitsForOlder(k)) {
       this.#putOff(k, "busy", RETRY_AFTER_MS);
       return;

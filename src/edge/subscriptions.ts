@@ -57,7 +57,8 @@ export class Subscriptions {
   readonly #user: UserId;
   readonly #send: (frame: ServerFrame) => void;
   readonly #listener: FollowListener;
-  readonly #following = new Set<RoomId>();
+  /** With the first entry that this connection was shown: a first page may be shorter than the room. */
+  readonly #following = new Map<RoomId, Seq>();
   /** Reads under way, each with the request that alone may finish it. */
   readonly #reading = new Map<RoomId, Request>();
   readonly #waiting = new Map<RoomId, Request>();
@@ -91,7 +92,8 @@ export class Subscriptions {
 
   /** Whether the entry was sent, as part of a followed room. */
   hasShown(room: RoomId, seq: Seq): boolean {
-    return this.#following.has(room) && (this.#context.tails.get(room)?.seq ?? 0) >= seq;
+    const from = this.#following.get(room);
+    return from !== undefined && seq >= from && (this.#context.tails.get(room)?.seq ?? 0) >= seq;
   }
 
   get lagging(): boolean {
@@ -199,7 +201,7 @@ export class Subscriptions {
     this.#sendPage(request, point, page, { head: end.seq, more: false });
     this.#sendEntries(room, departure < 0 ? bridge : bridge.slice(0, departure + 1));
     if (departure < 0) {
-      this.#follow(room);
+      this.#follow(room, page[0]?.seq ?? ((end.seq + 1) as Seq));
     } else {
       this.#closeIfUnused(room);
       this.#end(room, "forbidden");
@@ -252,9 +254,9 @@ export class Subscriptions {
     this.#socket.send(data);
   }
 
-  #follow(room: RoomId): void {
+  #follow(room: RoomId, from: Seq): void {
     const tail = this.#context.tails.get(room) as RoomTail;
-    this.#following.add(room);
+    this.#following.set(room, from);
     tail.followers[this.#socket.encoding]++;
     this.#socket.subscribe(topicOf(room, this.#socket.encoding));
     this.#listener.followed(room);
@@ -288,7 +290,7 @@ export class Subscriptions {
     this.#reading.clear();
     this.#waiting.clear();
     this.#lagging.clear();
-    for (const room of this.#following) this.drop(room);
+    for (const room of this.#following.keys()) this.drop(room);
   }
 
   /**
@@ -304,7 +306,7 @@ export class Subscriptions {
   /** Takes the session off all its rooms; each keeps the cursor up to which it has everything. */
   lag(): void {
     const { tails } = this.#context;
-    for (const room of this.#following) {
+    for (const room of this.#following.keys()) {
       const tail = tails.get(room) as RoomTail;
       const { position, seq } = tails.publishedTo(tail);
       this.drop(room);
@@ -323,7 +325,7 @@ export class Subscriptions {
   /** Followed rooms that moved since a round of beats, with their heads. */
   headsSince(round: number): { room: RoomId; seq: Seq }[] {
     const heads: { room: RoomId; seq: Seq }[] = [];
-    for (const room of this.#following) {
+    for (const room of this.#following.keys()) {
       const tail = this.#context.tails.get(room);
       if (tail && tail.movedIn >= round) heads.push({ room, seq: tail.seq });
     }

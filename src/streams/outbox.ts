@@ -17,10 +17,8 @@ export interface MembershipChange {
 const FIELD = { user: "u", room: "r", seq: "s", role: "m" } as const;
 
 export function outboxFields({ user, room, seq, role }: MembershipChange): string[] {
-  return [
-    ...[FIELD.user, user, FIELD.room, room],
-    ...[FIELD.seq, String(seq), FIELD.role, role ?? ""],
-  ];
+  const what: string[] = [FIELD.user, user, FIELD.room, room];
+  return what.concat(FIELD.seq, String(seq), FIELD.role, role ?? "");
 }
 
 /** `fields` as Redis returned them; null for an entry that this engine did not write. */

@@ -4,8 +4,9 @@ import { describe, expect, it } from "vitest";
 import { formatMessage, parseMessage, type Message } from "../../bench/k6/message-text.ts";
 import { Outbox, type Outcome } from "../../bench/k6/outbox.ts";
 import { RoomLedger, type Fault } from "../../bench/k6/room-ledger.ts";
+import { RoomPresence } from "../../bench/k6/room-presence.ts";
 import type { Cursor } from "../../src/protocol/cursor.ts";
-import type { Entry } from "../../src/protocol/frames.ts";
+import type { Entry, ServerFrameOf } from "../../src/protocol/frames.ts";
 import type { CommandNumber, DeviceId, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 
@@ -70,6 +71,34 @@ describe("the ledger of a room", () => {
     for (const each of [message, { ...message, late: false, last: true }]) {
       expect(parseMessage(formatMessage(each))).toEqual(each);
     }
+  });
+});
+
+describe("who is in a room, as it was told", () => {
+  const told = (online: string[], offline: string[], whole = false): ServerFrameOf<"presence"> => ({
+    type: "presence",
+    room: ROOM,
+    whole,
+    count: online.length,
+    online: online as UserId[],
+    offline: offline.map((user) => ({ user: user as UserId, lastSeen: 5 })),
+  });
+
+  it("finds those who are not shown, and those who are and should not be", () => {
+    const presence = new RoomPresence();
+    expect(presence.compare(new Set(["ann"]))).toEqual({ unseen: 1, ghosts: 0 });
+    presence.take(told(["ann", "bob"], [], true));
+    expect(presence.is(new Set(["ann", "bob"]))).toBe(true);
+    expect(presence.compare(new Set(["ann", "cat"]))).toEqual({ unseen: 1, ghosts: 1 });
+  });
+
+  it("takes changes, and a whole instead of what it had", () => {
+    const presence = new RoomPresence();
+    presence.take(told(["ann", "bob"], [], true));
+    presence.take(told(["cat"], ["bob"]));
+    expect(presence.is(new Set(["ann", "cat"]))).toBe(true);
+    presence.take(told(["dan"], ["ann"], true));
+    expect(presence.is(new Set(["dan"]))).toBe(true);
   });
 });
 

@@ -41,11 +41,12 @@ describe("npm run bench:k6", () => {
 
   it.each(SCENARIO_NAMES)("runs %s and finds everything there", async (scenario) => {
     if (!hasK6) return;
-    const words = scenario === "reconnect-storm" ? ["--edges", "2"] : [];
+    const words = scenario.endsWith("-storm") ? ["--edges", "2"] : [];
     const { code, out, err } = await node("bin/k6.mjs", scenario, "--smoke", ...words);
     expect({ code, err: err.replaceAll(/^·.*$/gm, "").trim() }).toEqual({ code: 0, err: "" });
-    expect(out).toContain("missing 0   doubled 0   holes 0   errors 0");
-    expect(out).toContain("✓ chat_delivered count>0");
+    expect(out).toContain("missing 0   doubled 0   holes 0   unseen 0   ghosts 0   errors 0");
+    const counted = scenario === "presence-storm" ? "chat_seen" : "chat_delivered";
+    expect(out).toContain(`✓ ${counted} count>0`);
     expect(out).not.toContain("✗");
   });
 

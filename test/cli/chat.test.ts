@@ -130,6 +130,31 @@ describe("in line mode", () => {
     await until(() => expect(session.text()).toContain("a room id is like"));
   });
 
+  it("[CL18] changes and answers messages, and says who is there", async () => {
+    tiny = await TinyChat.start("ann");
+    tiny.open("general", [entryAt(1, { event: SAID("hi") })], ["ann"]);
+    const session = open();
+    await until(() => expect(session.text()).toContain("hi"));
+    session.type("/edit before anything was said");
+    await until(() => expect(session.text()).toContain("-- there is no such message"));
+    session.type("/who");
+    await until(() => expect(session.text()).toContain("-- here: not known at the moment"));
+    const about = { room: "general" as never, count: 3, offline: [] };
+    tiny.peer?.send({ type: "presence", whole: true, online: ["bob" as never], ...about });
+    tiny.happen("general", "bob", SAID("more"));
+    await until(() => expect(session.text()).toContain("more"));
+    session.type("hello");
+    await until(() => expect(session.text()).toContain("ann         hello"));
+    for (const line of ["/who", "/edit hello all", "/react 👍", "/delete"]) session.type(line);
+    await until(() => expect(tiny.changes).toHaveLength(3));
+    expect(session.text()).toContain("-- here: bob and 2 more");
+    expect(tiny.changes).toMatchObject([
+      { type: "edit", message: entryAt(3).cursor, text: "hello all" },
+      { type: "react", message: entryAt(2).cursor, reaction: "👍" },
+      { type: "delete", message: entryAt(3).cursor },
+    ]);
+  });
+
   it("[CL18] ends with the reason when the server refuses the token", async () => {
     tiny = await TinyChat.start("ann");
     const session = open();
@@ -172,6 +197,15 @@ describe("on a terminal", () => {
     expect(terminal.shown).toHaveLength(length + 2);
     session.type("y");
     await until(() => expect(terminal.shown.at(-1)).toBe(`${"x".repeat(39)}y`));
+  });
+
+  it("[CL18] shows above the prompt who types", async () => {
+    const { terminal } = await onTerminal();
+    const about = { type: "typists", room: "general" as never } as const;
+    tiny.peer?.send({ ...about, users: ["bob" as never] });
+    await until(() => expect(terminal.shown.at(-2)).toBe("bob is typing"));
+    tiny.peer?.send({ ...about, users: [] });
+    await until(() => expect(terminal.shown.join("\n")).not.toContain("typing"));
   });
 
   it("[CL18] shows a message as unsent above the prompt until its entry is there", async () => {

@@ -93,7 +93,8 @@ describe("replay", () => {
   });
 
   it("[OP41] does not pass when nobody was killed in time", async () => {
-    const played = await replay([...(await logs(1, 5)), "--kill", "--seed", String(SEED)]);
+    // With this seed the first kill waits for three seconds, nearly as long as it may.
+    const played = await replay([...(await logs(1, 5)), "--kill", "--seed", "43"]);
     expect(played.text).toContain("VACUOUS");
     expect(played.last).toBe(PASSED);
     expect(played.code).toBe(1);

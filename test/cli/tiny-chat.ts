@@ -10,6 +10,8 @@ export class TinyChat {
   readonly members = new Map<RoomId, Set<string>>();
   readonly server: ScriptedServer;
   peer: Peer | null = null;
+  /** Commands that change messages; they are said to be in effect. */
+  readonly changes: ClientCommand[] = [];
   /** While true, commands are read and not answered. */
   silent = false;
   readonly #user: string;
@@ -102,6 +104,7 @@ export class TinyChat {
       const event = { type: "message.sent", text: command.text } as const;
       return void this.happen(room, this.#user, event, { device, k });
     }
+    if ("message" in command) this.changes.push(command);
     const seq = (this.rooms.get(room)?.length ?? 0) as Seq;
     peer.send({ type: "applied", k, room, seq, again: false });
   }

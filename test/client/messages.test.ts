@@ -45,7 +45,7 @@ describe("folded messages", () => {
         .flatMap((entry) => messageOf(entry, ANN) ?? []);
       expect(timeline.messages.list).toEqual(expected);
     });
-    fc.assert(property, { seed: SEED, numRuns: 300 });
+    fc.assert(property, { seed: SEED, numRuns: 300, endOnFailure: true });
   });
 
   it("[CL19] have text, edits and calls of the newest edit, and nothing once deleted", () => {

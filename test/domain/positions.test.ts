@@ -114,7 +114,8 @@ class Scene {
         const since = seqOf(this.since.get(one.user) ?? 0);
         const from = { from: seqOf(one.at), since };
         if (markUnread(this.positions, one.user, from, this.room) !== null) {
-          this.through.set(one.user, Math.max(one.at - 1, since));
+          const before = this.through.get(one.user) as number;
+          this.through.set(one.user, Math.min(before, Math.max(one.at - 1, since)));
         }
         return;
       }
@@ -200,6 +201,8 @@ describe("counts derived from positions", () => {
     expect(readThrough(positions, ANN, seqOf(6), room)).toBeNull();
     expect(markUnread(positions, ANN, back(2), room)).toEqual(mark(1, 1));
     expect(markUnread(positions, ANN, back(6), room)).toBeNull();
+    expect(markUnread(positions, ANN, back(4), room)).toEqual(mark(1, 1));
+    expect(readThrough(positions, ANN, seqOf(5), room)).toEqual(mark(5, 5));
     expect(markUnread(positions, ANN, back(2, 4), room)).toEqual(mark(4, 4));
   });
 
@@ -218,6 +221,7 @@ describe("counts derived from positions", () => {
     memberCame(positions, BOB, seqOf(0));
     messages(positions, 30, BOB);
     const room = { head: seqOf(30), kept: 10 };
+    readThrough(positions, ANN, seqOf(30), room);
     const marked = markUnread(positions, ANN, back(5), room) as Mark;
     expect(unread(positions, ANN, marked, [])).toBe(10);
     positions.tail.from = seqOf(25);

@@ -85,6 +85,18 @@ describe("positions of readers", () => {
     expect(readings.take("late" as UserId, room, at(1))).toBeNull();
   });
 
+  it("[UN4] are forgotten when their reader goes back", () => {
+    readings.take(ann, room, at(9));
+    readings.take("ben" as UserId, room, at(4));
+    readings.drop(ann, room);
+    readings.take(ann, "attic" as RoomId, at(2));
+    readings.drop(ann, "attic" as RoomId);
+    vi.advanceTimersByTime(GATHER_MS);
+    expect(lanes.calls.map(({ facts }) => facts)).toEqual([
+      [{ type: "reading", room, marks: [{ user: "ben", through: at(4) }] }],
+    ]);
+  });
+
   it("[UN4] that no server gave out are not taken", () => {
     expect(readings.take(ann, room, "nonsense" as Cursor)).toBe("invalid");
   });

@@ -3,7 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { RunningEdge } from "../../src/edge/edge.ts";
 import { createLog } from "../../src/ops/log.ts";
+import type { RoomId, Seq } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
+import type { Position } from "../../src/redis/position.ts";
+import { packBellHeader } from "../../src/streams/bell.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { engineOfFile, type Engine } from "./engine.ts";
 import { applied, createRoom, type Peer } from "./peer.ts";
@@ -50,6 +53,30 @@ describe("outcomes", () => {
     const copy = await ann.next("applied", (frame) => frame.k === k && frame.again, since);
     expect(copy.seq).toBe(3);
     expect(ann.texts("shown")).toEqual(["not followed", "followed"]);
+  });
+
+  it("[SE4] of a message that a short first page has passed over is a frame", async () => {
+    const own = await start();
+    const calm = await own.edge();
+    const cat = await own.peer(calm, "cat");
+    await createRoom(cat, "long");
+    for (const text of ["one", "two", "three"]) await cat.say("long", text);
+    await cat.follow("long", null, 1);
+    expect(cat.seqs("long")).toEqual([4]);
+    await own.stopProjector();
+    const k = cat.command({ type: "send", room: "long", text: "in the log" });
+    await cat.next("accepted", (frame) => frame.k === k);
+    // An outcome that is late, as under load: the entry was read with others, before the page's.
+    const room = "long" as RoomId;
+    const partition = own.keys.partitionOf(room);
+    const at = (await own.admin.hget(own.keys.checkpoint(partition), "id")) as Position;
+    const result = { status: "applied", seq: 2 as Seq } as const;
+    const outcomes = Array.from({ length: 20 }, (_, session) => {
+      return { edge: calm.incarnation, session, k, room, result, again: false };
+    });
+    const header = packBellHeader({ from: at, to: at, outcomes, entries: [], rooms: [] });
+    await own.admin.xadd(own.keys.bell(partition), "*", "h", Buffer.from(header));
+    expect(await cat.next("applied", (frame) => frame.k === k)).toMatchObject({ seq: 2 });
   });
 
   it("[SE10] `accepted` is told only if the outcome takes its time", async () => {

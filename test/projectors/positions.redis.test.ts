@@ -126,7 +126,10 @@ async function recount(room: RoomId): Promise<Map<string, object>> {
       if (entry) happen(entry);
       if (command.type !== "markUnread" || !through.has(user)) continue;
       const seq = parseCursor(command.message)?.seq ?? 0;
-      if (seq >= 1 && seq <= head) through.set(user, Math.max(seq - 1, since.get(user) ?? 1));
+      if (seq >= 1 && seq <= head) {
+        const back = Math.max(seq - 1, since.get(user) ?? 1);
+        through.set(user, Math.min(through.get(user) as number, back));
+      }
     }
     for (const fact of facts) {
       if (fact.type !== "reading" || fact.room !== room) continue;

@@ -191,6 +191,7 @@ export class Verification {
         note(`${change.room} ${change.user}`, change);
       }
     }
+    // What a user has left is known by its seq alone.
     const prefix = this.#keys.config().replace(/chat:cfg$/, "");
     for (const key of (await this.#call("KEYS", `${prefix}{*}:list:*`)) as Buffer[]) {
       const name = key.toString();
@@ -198,6 +199,13 @@ export class Verification {
       for (const [room, value] of readHash(await this.#call("HGETALL", name))) {
         const [seq, role] = value.split(":") as [string, string];
         note(`${room} ${user}`, { seq: Number(seq), role });
+      }
+    }
+    for (const key of (await this.#call("KEYS", `${prefix}{*}:list-left:*`)) as Buffer[]) {
+      const name = key.toString();
+      const user = name.slice(name.indexOf(":list-left:") + ":list-left:".length);
+      for (const [room, seq] of readHash(await this.#call("HGETALL", name))) {
+        note(`${room} ${user}`, { seq: Number(seq), role: null });
       }
     }
     const told = [...newest].filter(([, { role }]) => role !== null);

@@ -82,9 +82,8 @@ export class ListKeeper {
   }
 
   async #createGroups(): Promise<void> {
-    const commands = this.#outboxes.map((key) => [
-      ...["XGROUP", "CREATE", key, LISTS_GROUP, "0", "MKSTREAM"],
-    ]);
+    const from = [LISTS_GROUP, "0", "MKSTREAM"];
+    const commands = this.#outboxes.map((key) => ["XGROUP", "CREATE", key, ...from]);
     for (const reply of await pipeline(this.#redis, commands)) {
       if (reply instanceof Error && !reply.message.startsWith("BUSYGROUP")) throw reply;
     }
@@ -100,10 +99,8 @@ export class ListKeeper {
   /** Takes what others were given and did not finish, and forgets consumers that are gone. */
   async claim(): Promise<void> {
     const outboxes = this.#outboxes;
-    const claims = outboxes.map((key) => [
-      ...["XAUTOCLAIM", key, LISTS_GROUP, this.#consumer, this.#claimAfterMs, "0-0"],
-      ...["COUNT", READ_COUNT],
-    ]);
+    const what = [LISTS_GROUP, this.#consumer, this.#claimAfterMs, "0-0", "COUNT", READ_COUNT];
+    const claims = outboxes.map((key) => ["XAUTOCLAIM", key, ...what]);
     const replies = await pipeline(this.#redis, claims);
     for (const [i, reply] of replies.entries()) {
       const entries = readEntries(array(reply)[1]);

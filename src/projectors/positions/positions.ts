@@ -88,6 +88,15 @@ export class PositionProjection {
         return;
       case "message.deleted":
         if (former) this.#deleted(room, former);
+        return;
+      case "room.renamed":
+      case "member.invited":
+      case "message.pinned":
+      case "message.unpinned":
+      case "reaction.added":
+      case "reaction.removed":
+      case "message.folded":
+        return;
     }
   }
 

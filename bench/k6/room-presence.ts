@@ -1,0 +1,27 @@
+/** Who is in a room, as one connection was told: the whole once, then changes. */
+import type { ServerFrameOf } from "../../src/protocol/frames.ts";
+
+export class RoomPresence {
+  readonly #online = new Set<string>();
+  /** When the last frame came, in ms since 1970. */
+  changedMs = 0;
+
+  take({ whole, online, offline }: ServerFrameOf<"presence">): void {
+    if (whole) this.#online.clear();
+    for (const user of online) this.#online.add(user);
+    for (const { user } of offline) this.#online.delete(user);
+    this.changedMs = Date.now();
+  }
+
+  is(users: ReadonlySet<string>): boolean {
+    const { unseen, ghosts } = this.compare(users);
+    return unseen + ghosts === 0;
+  }
+
+  /** `unseen`: those who are there and not shown; `ghosts`: the other way round. */
+  compare(users: ReadonlySet<string>): { readonly unseen: number; readonly ghosts: number } {
+    let seen = 0;
+    for (const user of users) if (this.#online.has(user)) seen++;
+    return { unseen: users.size - seen, ghosts: this.#online.size - seen };
+  }
+}

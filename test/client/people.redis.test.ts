@@ -1,0 +1,178 @@
+/** Whole clients against a whole engine: what people do on one device shows on every other. */
+import { readFileSync } from "node:fs";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { WebSocket } from "ws";
+import { ChatClient, messagesOf, type Message, type Room } from "../../src/client/index.ts";
+import type { RunningEdge } from "../../src/edge/edge.ts";
+import { type Engine, engineOfFile, token } from "../edge/engine.ts";
+import { openList } from "./examples/list.ts";
+import { openRoom } from "./examples/messages.ts";
+import { takePart } from "./examples/people.ts";
+
+const SEED = 20_241_126;
+const open = engineOfFile();
+let engine: Engine;
+let edges: RunningEdge[];
+const clients: ChatClient[] = [];
+
+beforeAll(async () => {
+  engine = await open();
+  edges = [await engine.edge(), await engine.edge()];
+});
+afterEach(() => {
+  for (const client of clients.splice(0)) client.close();
+});
+
+async function clientOf(user: string, edge = 0): Promise<ChatClient> {
+  const urls = (edges[edge] as RunningEdge).address;
+  const client = new ChatClient({ urls, token: await token(user), WebSocket });
+  clients.push(client);
+  await client.connect();
+  return client;
+}
+
+const until = (check: () => void | Promise<void>): Promise<void> =>
+  vi.waitFor(check, { timeout: 15_000, interval: 20 });
+
+/** The same for all users: without what each knows of themselves. */
+function plain(messages: readonly Message[]): object[] {
+  return messages.map((message) => {
+    expect(message.pending).toEqual([]);
+    const reactions = message.reactions.map(({ reaction, count, users }) => {
+      return { reaction, count, users };
+    });
+    return { ...message, callsMe: null, reactions };
+  });
+}
+
+/** Does something that may be refused, as in life. */
+async function act(room: Room, dice: () => number): Promise<void> {
+  const one = room.messages[Math.floor(dice() * room.messages.length)];
+  const roll = dice();
+  if (!one || roll < 0.4) {
+    const reply = one && dice() < 0.3 ? { replyTo: one } : {};
+    await room.send(`message ${dice()}`, {
+      ...reply,
+      ...(dice() < 0.3 ? { mentions: ["ann"] } : {}),
+    });
+  } else if (roll < 0.5) await room.edit(one, `edit ${dice()}`);
+  else if (roll < 0.6) await room.delete(one);
+  else if (roll < 0.75) await room.react(one, dice() < 0.5 ? "👍" : "🎉");
+  else if (roll < 0.85) await room.unreact(one, dice() < 0.5 ? "👍" : "🎉");
+  else room.read(one);
+}
+
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+describe("several devices", () => {
+  it(`[CL28] show in the end what the server shows, and the same unread (seed ${SEED})`, async () => {
+    const dice = seeded(SEED);
+    const first = await clientOf("ann");
+    const room = await first.createRoom({ room: "story", kind: "public", name: "Story" });
+    const all = [first, await clientOf("ann", 1), await clientOf("bob"), await clientOf("cid", 1)];
+    for (const client of all.slice(2)) await client.room(room.id).join();
+    for (const client of all) {
+      await client.room(room.id).follow({ attend: true });
+      await client.list.load();
+    }
+    for (let round = 0; round < 12; round++) {
+      const acts = all.flatMap((client) =>
+        Array.from({ length: 5 }, () => act(client.room(room.id), dice).catch(() => undefined)),
+      );
+      if (round % 4 === 3) for (const peer of engineSockets(all)) peer();
+      await Promise.all(acts);
+    }
+    expect(room.lastSeq).toBeGreaterThan(100);
+    await until(async () => {
+      const page = await room.history({ limit: 200, before: 1_000_000 as never });
+      for (const client of all) {
+        const { messages, unread, mentions, through } = client.room(room.id);
+        const shown = plain(messagesOf(page.entries, client.user));
+        expect(plain(messages).slice(-shown.length)).toEqual(shown);
+        const listed = (await client.rooms()).find((one) => one.room === room.id);
+        expect({ unread, mentions, through }).toEqual({
+          unread: listed?.unread,
+          mentions: listed?.mentions,
+          through: listed?.through,
+        });
+        expect(client.list.unread).toBe(unread);
+      }
+    });
+  });
+
+  it("[CL23] read on one what the other then need not", async () => {
+    const [phone, laptop, bob] = [
+      await clientOf("dan"),
+      await clientOf("dan", 1),
+      await clientOf("eve"),
+    ];
+    const { id } = await bob.createRoom({ room: "two", kind: "public", name: "Two" });
+    for (const client of [phone, laptop]) {
+      if (client === phone) await client.room(id).join();
+      await client.room(id).follow();
+      await client.list.load();
+    }
+    await bob.room(id).send("hello");
+    await until(() => expect([phone, laptop].map((one) => one.list.unread)).toEqual([1, 1]));
+    phone.room(id).read();
+    await until(() => expect(laptop.room(id).unread).toBe(0));
+    await laptop.room(id).markUnread(laptop.room(id).messages.at(-1) as Message);
+    await until(() => expect([phone, laptop].map((one) => one.list.unread)).toEqual([1, 1]));
+  });
+});
+
+/** Ends the connections as a dead network would. */
+function engineSockets(all: readonly ChatClient[]): (() => void)[] {
+  return all.slice(0, 2).map((client) => () => {
+    client.close();
+    void client.connect();
+  });
+}
+
+describe("the examples of docs/sdk.md", () => {
+  const guide = readFileSync("docs/sdk.md", "utf8");
+
+  it.each(["messages", "people", "list"])("[CL29] are the ones that run: %s", (name) => {
+    const code = readFileSync(`test/client/examples/${name}.ts`, "utf8");
+    const shown = code.replace("../../../src/client/index.ts", "millrace/client").trimEnd();
+    expect(guide).toContain(`<!-- example: ${name} -->\n\n\`\`\`ts\n${shown}\n\`\`\``);
+  });
+
+  it("[CL22, CL25, CL29] tell who is there, who types and who has read", async () => {
+    const [ann, bob] = [await clientOf("ann"), await clientOf("bob", 1)];
+    const { id } = await ann.createRoom({ room: "example", kind: "public", name: "Example" });
+    await bob.room(id).join();
+    const told: string[] = [];
+    const shown: Message[] = [];
+    let lines: readonly string[] = [];
+    await openList(ann, (rooms) => (lines = rooms));
+    await takePart(ann, id, (line) => told.push(line));
+    expect(told).toContain("Example: ann, bob");
+    await bob.room(id).follow({ attend: true });
+    await until(() => expect(told).toContain("here: ann, bob"));
+    bob.room(id).typing();
+    await until(() => expect(told).toContain("typing: bob"));
+    expect(bob.room(id).typists).not.toContain("bob");
+    await openRoom(bob, id, (message) => shown.push(message));
+    await until(() => expect(ann.room(id).typists).toEqual([]));
+    const first = shown.find(({ text }) => text === "shall we meet?");
+    await until(() =>
+      expect(ann.room(id).message(first?.seq as never)).toMatchObject({
+        text: "shall we meet at noon?",
+        edits: 1,
+        replies: 1,
+        reactions: [{ reaction: "👍", count: 1, users: ["bob"], mine: false }],
+      }),
+    );
+    await until(() => expect(lines).toContain("Example 2 0"));
+    ann.room(id).read();
+    await until(() => expect(lines).toContain("Example 0 0"));
+    await until(() => expect(bob.room(id).receipts.get("ann" as never)).toBe(ann.room(id).lastSeq));
+  });
+});
