@@ -12,7 +12,7 @@ import type { Departure, Ingest } from "../ingest/ingest.ts";
 import { monotonicMs } from "../ops/clock.ts";
 import type { Lifecycle } from "../ops/lifecycle.ts";
 import type { Log } from "../ops/log.ts";
-import { Pace } from "../ops/pace.ts";
+import { Pace, restOf } from "../ops/pace.ts";
 import { pipeline, type Redis, type RedisArg } from "../redis/connect.ts";
 import type { PlainLink } from "../redis/plain-link.ts";
 import { readStreams, type StreamEntry } from "../redis/replies.ts";
@@ -25,7 +25,7 @@ import type { RoomReader } from "./room-reader.ts";
 import type { RoomTail, RoomTails } from "./room-tails.ts";
 import { offerConversations, type TailSource } from "./tail-source.ts";
 
-const PACE = { busyAt: 400, restMinMs: 4, fullAt: 4_000, restMaxMs: 5 } as const;
+const PACE = { busyAt: 400, minMs: 5, fullAt: 4_000, maxMs: 6 } as const;
 const BLOCK_MS = 5_000;
 /** Entries of one stream in one read. */
 const READ_COUNT = 200;
@@ -64,6 +64,8 @@ export class Pump {
   readonly #pace = new Pace(PACE, monotonicMs());
   #busy = false;
   #restMs = 0;
+  /** When the last paced tick began. */
+  #tickedMs = 0;
   #flying = false;
   #flushScheduled = false;
   #waking = false;
@@ -114,10 +116,13 @@ export class Pump {
     this.#chooseSource();
     await this.#readDirty();
     this.#o.tally.ticks++;
-    this.#restMs = this.#pace.restMs(monotonicMs());
-    this.#busy = this.#restMs > 0;
+    const nowMs = monotonicMs();
+    const paceMs = this.#pace.paceMs(nowMs);
+    this.#restMs = restOf(paceMs, nowMs - this.#tickedMs);
+    this.#busy = paceMs > 0;
     if (this.#busy) {
-      await this.#o.lifecycle.sleep(this.#restMs);
+      if (this.#restMs > 0) await this.#o.lifecycle.sleep(this.#restMs);
+      this.#tickedMs = monotonicMs();
       await this.#tick();
     } else {
       if (this.#o.ingest.hasWork) this.#scheduleFlush();

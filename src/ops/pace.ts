@@ -1,25 +1,31 @@
 /**
- * How long a loop rests between two ticks, by how much there is to do.
+ * How far apart a loop's ticks begin, by how much there is to do.
  *
  * A process that wakes for every message pays for the waking, not for the work:
  * below some thousand messages a second that is most of the cost. So a busy loop
- * rests and takes what has gathered in one tick; an idle one does not rest at
- * all, but blocks, and answers at once.
+ * rests until the pace is over and takes what has gathered in one tick; an idle one
+ * does not rest at all, but blocks, and answers at once. Work counts as part of the
+ * pace: the longer ticks get, the less there is to rest.
  *
- *   rest (ms)
- *   restMaxMs ┤                 ┌──────────
- *             │             ╱
- *   restMinMs ┤        ┌╱
- *          0  ┼────────┘
- *             0     busyAt        fullAt      messages a second
+ *   pace (ms)
+ *        maxMs ┤                 ┌──────────
+ *              │             ╱
+ *        minMs ┤        ┌╱
+ *           0  ┼────────┘
+ *              0     busyAt        fullAt      messages a second
  */
 export interface PaceBounds {
   /** Messages a second from which the loop rests. */
   readonly busyAt: number;
-  readonly restMinMs: number;
-  /** Messages a second at which the rest is longest. */
+  readonly minMs: number;
+  /** Messages a second at which the pace is slowest. */
   readonly fullAt: number;
-  readonly restMaxMs: number;
+  readonly maxMs: number;
+}
+
+/** What is left of a pace after a tick that took so long. */
+export function restOf(paceMs: number, tickMs: number): number {
+  return Math.max(0, paceMs - tickMs);
 }
 
 /** The rate is a moving average over about this long: quick to rise, and no flutter. */
@@ -41,13 +47,13 @@ export class Pace {
     this.#noted += messages;
   }
 
-  /** Messages a second, as of the last `restMs`. */
+  /** Messages a second, as of the last `paceMs`. */
   get perSecond(): number {
     return this.#perSecond;
   }
 
-  /** Rest before the next tick; 0 means: block until there is something. */
-  restMs(nowMs: number): number {
+  /** From the beginning of one tick to that of the next; 0 means: block until there is something. */
+  paceMs(nowMs: number): number {
     const elapsed = nowMs - this.#since;
     if (elapsed > 0) {
       const rate = (this.#noted * 1000) / elapsed;
@@ -56,9 +62,9 @@ export class Pace {
       this.#noted = 0;
       this.#since = nowMs;
     }
-    const { busyAt, fullAt, restMinMs, restMaxMs } = this.#bounds;
+    const { busyAt, fullAt, minMs, maxMs } = this.#bounds;
     if (this.#perSecond < busyAt) return 0;
     const load = Math.min(1, (this.#perSecond - busyAt) / (fullAt - busyAt));
-    return restMinMs + (restMaxMs - restMinMs) * load;
+    return minMs + (maxMs - minMs) * load;
   }
 }

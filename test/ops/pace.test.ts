@@ -1,18 +1,18 @@
 import { describe, expect, it } from "vitest";
 
-import { Pace } from "../../src/ops/pace.ts";
+import { Pace, restOf } from "../../src/ops/pace.ts";
 
-const BOUNDS = { busyAt: 400, restMinMs: 1, fullAt: 8_000, restMaxMs: 5 } as const;
+const BOUNDS = { busyAt: 400, minMs: 1, fullAt: 8_000, maxMs: 5 } as const;
 
-/** The rest after `ms` of a steady rate, looked at once a millisecond. */
-function restAt(perSecond: number, ms = 2_000): number {
+/** The pace after `ms` of a steady rate, looked at once a millisecond. */
+function paceAt(perSecond: number, ms = 2_000): number {
   const pace = new Pace(BOUNDS, 0);
-  let rest = 0;
+  let paceMs = 0;
   for (let now = 1; now <= ms; now++) {
     pace.note(perSecond / 1_000);
-    rest = pace.restMs(now);
+    paceMs = pace.paceMs(now);
   }
-  return rest;
+  return paceMs;
 }
 
 describe("pace", () => {
@@ -23,13 +23,17 @@ describe("pace", () => {
     [4_200, 3],
     [8_000, 5],
     [50_000, 5],
-  ])("[OP51] at %i messages a second rests %i ms", (perSecond, restMs) => {
-    expect(restAt(perSecond)).toBeCloseTo(restMs, 1);
+  ])("[OP51] at %i messages a second is %i ms", (perSecond, paceMs) => {
+    expect(paceAt(perSecond)).toBeCloseTo(paceMs, 1);
   });
 
-  it("[OP51] never rests less as the rate grows", () => {
-    const rests = Array.from({ length: 100 }, (_, i) => restAt(i * 100));
-    expect(rests).toEqual([...rests].sort((a, b) => a - b));
+  it("[OP51] is never quicker as the rate grows", () => {
+    const paces = Array.from({ length: 100 }, (_, i) => paceAt(i * 100));
+    expect(paces).toEqual([...paces].sort((a, b) => a - b));
+  });
+
+  it("[OP51] leaves less to rest the longer a tick took", () => {
+    expect([restOf(5, 0), restOf(5, 2), restOf(5, 5), restOf(5, 9)]).toEqual([5, 3, 0, 0]);
   });
 
   it("[OP51] is quick to rise and quick to fall back to blocking", () => {
@@ -38,9 +42,9 @@ describe("pace", () => {
     const run = (perSecond: number, ms: number): number => {
       for (const end = now + ms; now < end;) {
         pace.note(perSecond / 1_000);
-        pace.restMs(++now);
+        pace.paceMs(++now);
       }
-      return pace.restMs(++now);
+      return pace.paceMs(++now);
     };
     expect(run(10_000, 100)).toBeGreaterThan(0);
     run(10_000, 1_000);
@@ -50,8 +54,8 @@ describe("pace", () => {
   it("[OP51] asked twice in one moment neither forgets nor divides by nothing", () => {
     const pace = new Pace(BOUNDS, 5);
     pace.note(100);
-    expect(pace.restMs(5)).toBe(0);
-    expect(pace.restMs(25)).toBeGreaterThan(0);
+    expect(pace.paceMs(5)).toBe(0);
+    expect(pace.paceMs(25)).toBeGreaterThan(0);
     expect(Number.isFinite(pace.perSecond)).toBe(true);
   });
 });
