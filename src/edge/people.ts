@@ -54,7 +54,7 @@ export class People {
     });
     this.readings = new Readings(ingest, keys);
     this.receipts = new Receipts({ rooms, host: this.#receiptsHost(hub), publish, tally, log });
-    this.#roomNews = new RoomNews((user, frame) => hub.tell(user, frame), log);
+    this.#roomNews = new RoomNews(hub, log);
     links.news.onMessage = (channel, message) => {
       if (channel === keys.typing()) this.typing.heard(message);
       else this.#roomNews.hear(message);

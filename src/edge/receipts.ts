@@ -47,6 +47,8 @@ export class Receipts {
   /** Whose counts are to be read, once for each room; in order. */
   readonly #wanted = new Map<string, MovedMark>();
   #reads = 0;
+  /** Who has come to a room in this turn, and is told with one read. */
+  readonly #arrived = new Map<RoomId, Attendee[]>();
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: {
@@ -87,20 +89,38 @@ export class Receipts {
 
   /** Tells one connection that has come to a room how far the others have read there. */
   attended(room: RoomId, attendee: Attendee): void {
-    this.#whole(room).then(
-      (frame) => {
-        if (frame && this.#host.audience(room).has(attendee)) {
-          attendee.send(this.#counted(encodeServerFrame(frame, attendee.encoding), 1));
-        }
-      },
-      (error: unknown) => this.#log.debug({ err: error, room }, "positions could not be read"),
-    );
+    if (this.#arrived.size === 0) setImmediate(() => this.#welcome());
+    const arrived = this.#arrived.get(room);
+    if (arrived) arrived.push(attendee);
+    else this.#arrived.set(room, [attendee]);
+  }
+
+  #welcome(): void {
+    for (const [room, attendees] of this.#arrived) {
+      this.#whole(room).then(
+        (frame) => frame && this.#sendTo(attendees, frame),
+        (error: unknown) => this.#log.debug({ err: error, room }, "positions could not be read"),
+      );
+    }
+    this.#arrived.clear();
+  }
+
+  #sendTo(attendees: readonly Attendee[], frame: ServerFrameOf<"receipts">): void {
+    const audience = this.#host.audience(frame.room);
+    const encoded = new Map<Encoding, Encoded>();
+    for (const attendee of attendees) {
+      if (!audience.has(attendee)) continue;
+      const { encoding } = attendee;
+      const data = encoded.get(encoding) ?? encodeServerFrame(frame, encoding);
+      encoded.set(encoding, data);
+      attendee.send(this.#counted(data, 1));
+    }
   }
 
   async #whole(room: RoomId): Promise<ServerFrameOf<"receipts"> | null> {
     const marks = await this.#rooms.marks(room);
     // Of a large room the position of others is nobody's business, or everybody's work.
-    if (marks.length > LIMITS.largeRoom) return null;
+    if (marks === null || marks.length > LIMITS.largeRoom) return null;
     return { type: "receipts", room, whole: true, marks };
   }
 

@@ -80,10 +80,12 @@ export class RoomList {
     return found && refusal(found, "read") === null ? found : null;
   }
 
-  /** How far each member of a room has read. */
-  async marks(room: RoomId): Promise<{ user: UserId; through: Seq }[]> {
-    const key = this.#keys.room(this.#keys.partitionOf(room), room);
-    const [fields] = await pipeline(this.#redis, [["HGETALL", key]]);
+  /** How far each member of a room has read; null for a large room, which is not even read. */
+  async marks(room: RoomId): Promise<{ user: UserId; through: Seq }[] | null> {
+    const partition = this.#keys.partitionOf(room);
+    const [members] = await pipeline(this.#redis, [["HLEN", this.#keys.members(partition, room)]]);
+    if (asInteger(members) > LIMITS.largeRoom) return null;
+    const [fields] = await pipeline(this.#redis, [["HGETALL", this.#keys.room(partition, room)]]);
     const { marks } = readPositions(readHash(fields), 0 as Seq);
     return [...marks].map(([user, { through }]) => ({ user, through }));
   }

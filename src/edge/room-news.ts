@@ -4,29 +4,31 @@
  * lists, once the list is as it says; what is lost shows with the next connection.
  */
 import type { Log } from "../ops/log.ts";
-import type { ServerFrame } from "../protocol/frames.ts";
 import type { RoomId, UserId } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { SchemaError } from "../protocol/schema.ts";
 import { unpackListNews } from "../streams/list-news.ts";
+import type { SessionHub } from "./session-hub.ts";
 
 /** Changes of this time are told together. */
 const TELL_MS = 50;
 
 export class RoomNews {
-  readonly #tell: (user: UserId, frame: ServerFrame) => boolean;
+  readonly #hub: Pick<SessionHub, "has" | "tell">;
   readonly #log: Log;
   readonly #changed = new Map<UserId, Set<RoomId>>();
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(tell: (user: UserId, frame: ServerFrame) => boolean, log: Log) {
-    this.#tell = tell;
+  constructor(hub: Pick<SessionHub, "has" | "tell">, log: Log) {
+    this.#hub = hub;
     this.#log = log;
   }
 
   hear(message: Uint8Array): void {
     try {
       for (const { user, room } of unpackListNews(message)) {
+        // Most news are of people on other edges.
+        if (!this.#hub.has(user)) continue;
         const rooms = this.#changed.get(user);
         if (rooms) rooms.add(room);
         else this.#changed.set(user, new Set([room]));
@@ -48,7 +50,7 @@ export class RoomNews {
       const rooms = [...changed];
       for (let at = 0; at < rooms.length; at += LIMITS.roomsPerResume) {
         const part = rooms.slice(at, at + LIMITS.roomsPerResume);
-        if (!this.#tell(user, { type: "roomsChanged", rooms: part })) break;
+        if (!this.#hub.tell(user, { type: "roomsChanged", rooms: part })) break;
       }
     }
     this.#changed.clear();

@@ -143,20 +143,22 @@ export class RoomReader {
 
   async details(user: UserId, room: RoomId): Promise<RoomDetails | Refused> {
     const partition = this.#keys.partitionOf(room);
+    // Four of its fields: it holds the position of every member as well.
     const [fields, values] = await Promise.all([
-      this.command(["HGETALL", this.#keys.room(partition, room)]),
+      this.command(["HMGET", this.#keys.room(partition, room), "kind", "name", "epoch", "seq"]),
       this.command(["HGETALL", this.#keys.members(partition, room)]),
-    ]).then((replies) => replies.map(readHash));
+    ]);
     const members = new Map<UserId, Member>();
-    for (const [name, value] of values ?? []) members.set(name as UserId, readMember(value));
-    const kind = readKind(fields?.get("kind"));
+    for (const [name, value] of readHash(values)) members.set(name as UserId, readMember(value));
+    const [kindOrNull, name, epoch, head] = array(fields);
+    const kind = readKind(kindOrNull);
     const refused = refusedTo({ kind, role: members.get(user)?.role ?? null });
-    if (refused !== null || kind === null || !fields) return refused ?? { refused: "forbidden" };
+    if (refused !== null || kind === null) return refused ?? { refused: "forbidden" };
     return {
       kind,
-      name: fields.get("name") ?? "",
-      epoch: Number(fields.get("epoch")) as Epoch,
-      head: Number(fields.get("seq")) as Seq,
+      name: asText(name),
+      epoch: asInteger(epoch) as Epoch,
+      head: asInteger(head) as Seq,
       members,
     };
   }

@@ -4,6 +4,7 @@ import type { RunningEdge } from "../../src/edge/edge.ts";
 import type { Cursor } from "../../src/protocol/cursor.ts";
 import type { ServerFrameOf } from "../../src/protocol/frames.ts";
 import type { RoomId } from "../../src/protocol/ids.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
 import { pipeline } from "../../src/redis/connect.ts";
 import { type Engine, engineOfFile } from "./engine.ts";
 import { applied, createRoom, type Peer } from "./peer.ts";
@@ -114,6 +115,19 @@ describe("positions", () => {
     expect(change).toMatchObject({ room, marks: [{ user: "ben-seen", through: 4 }] });
     // Who follows without attending is not told of others.
     expect(laptop.frames.some(({ type }) => type === "receipts")).toBe(false);
+  });
+
+  it("[UN6] are not told in a large room, nor read for those who come", async () => {
+    const { room, phone, ben } = await scene("crowd");
+    const partition = engine.keys.partitionOf(room);
+    const crowd = Array.from({ length: LIMITS.largeRoom }, (_, i) => [`fan${i}`, "member:1"]);
+    await engine.admin.hset(engine.keys.members(partition, room), ...crowd.flat());
+    await present(phone, room);
+    await ben.say(room, "is anybody here?");
+    await phone.hasSeq(room, 3);
+    phone.send({ type: "read", room, through: cursorOf(phone, room, 3) });
+    await unreadOf(phone, { room, through: 3 as never });
+    expect(phone.frames.some((frame) => frame.type === "receipts" && frame.whole)).toBe(false);
   });
 
   it("[UN6] come whole again when bells were missed", async () => {
