@@ -247,6 +247,7 @@ export class Device {
       case "welcome":
       case "accepted":
       case "receipts":
+      case "readers":
       case "typists":
       case "unread":
       case "roomsChanged":

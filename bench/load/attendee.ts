@@ -194,6 +194,7 @@ export class Attendee {
         this.#presence(frame);
         return;
       case "receipts":
+      case "readers":
         this.received.receiptFrames++;
         return;
       case "applied":

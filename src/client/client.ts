@@ -276,6 +276,7 @@ export class ChatClient {
       case "unsubscribed":
       case "presence":
       case "receipts":
+      case "readers":
       case "typists":
       case "unread":
         return this.#rooms.received(frame);

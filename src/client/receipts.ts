@@ -1,7 +1,7 @@
 /**
  * How far the members of one room have read, as far as the server tells those who
  * attend it. Whoever sends a message has read everything before it. Of a large room
- * it tells nothing of others.
+ * it tells how many have, and not who.
  */
 import type { Entry, ServerFrameOf } from "../protocol/frames.ts";
 import type { Seq, UserId } from "../protocol/ids.ts";
@@ -11,6 +11,8 @@ export class Receipts {
   readonly #marks = new Map<UserId, Seq>();
   /** The whole was told once. */
   #known = false;
+  /** Of a large room, the furthest first. */
+  #steps: ServerFrameOf<"readers">["steps"] = [];
 
   /** The newest entry that each of them has read: a live view. */
   get marks(): ReadonlyMap<UserId, Seq> {
@@ -23,12 +25,20 @@ export class Receipts {
     if (whole) for (const user of this.#marks.keys()) if (!told.has(user)) this.#marks.delete(user);
     this.#known ||= whole;
     for (const { user, through } of marks) this.#rise(user, through);
+    this.#steps = [];
+  }
+
+  /** The room is a large one. */
+  takeReaders({ steps }: ServerFrameOf<"readers">): void {
+    this.clear();
+    this.#steps = steps;
   }
 
   /** The history of the room is another one. */
   clear(): void {
     this.#marks.clear();
     this.#known = false;
+    this.#steps = [];
   }
 
   /** A new entry of the room; true when it says something. */
@@ -44,6 +54,13 @@ export class Receipts {
     return [...this.#marks].flatMap(([user, through]) =>
       through >= seq && user !== by ? [user] : [],
     );
+  }
+
+  /** How many have, its author left out; in a large room at least so many where it is an old one. */
+  readersOf(entry: Pick<Entry, "seq" | "by">): number {
+    // The author has read it, and is one of them.
+    const { readers = 1 } = this.#steps.findLast(({ through }) => through >= entry.seq) ?? {};
+    return this.#steps.length > 0 ? Math.max(0, readers - 1) : this.seenBy(entry).length;
   }
 
   #rise(user: UserId, through: Seq): boolean {

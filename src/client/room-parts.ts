@@ -130,6 +130,9 @@ export class RoomParts {
       case "receipts":
         this.receipts.take(frame);
         return this.#emit("receipts");
+      case "readers":
+        this.receipts.takeReaders(frame);
+        return this.#emit("receipts");
       case "typists":
         return this.typing.told(frame.users);
       case "unread":

@@ -113,8 +113,8 @@ export class Room {
     return this.#parts.typing.typists;
   }
   /**
-   * The newest entry that each member has read, while this room is attended: a live view. In a
-   * large room nothing is told of others.
+   * The newest entry that each member has read, while this room is attended: a live view. Of a
+   * large room it is not told who has read, only how many: `readersOf`.
    */
   get receipts(): ReadonlyMap<UserId, Seq> {
     return this.#parts.receipts.marks;
@@ -217,6 +217,13 @@ export class Room {
   /** Who has read the message, as far as `receipts` tells; its author left out. */
   seenBy(message: Pick<Message, "seq" | "by">): UserId[] {
     return this.#parts.receipts.seenBy(message);
+  }
+  /**
+   * How many have read the message, its author left out: in a room of any size. In a large one it
+   * is a second or so behind, and of older messages at least so many.
+   */
+  readersOf(message: Pick<Message, "seq" | "by">): number {
+    return this.#parts.receipts.readersOf(message);
   }
 
   /** To be called with each change of what is typed, and with false when it was given up. */

@@ -4,12 +4,14 @@
  */
 import type { Seq, UserId } from "../protocol/ids.ts";
 import type { Position } from "../redis/position.ts";
-import { EVERYBODY, emptyPositions, type Call, type Mark, type Positions } from "./positions.ts";
+import type { Mark, ReadersStep } from "./marks.ts";
+import { EVERYBODY, emptyPositions, type Call, type Positions } from "./positions.ts";
 
 const MESSAGES = "n";
 const LAST = "last";
 const MARK = "r:";
 const CALLS = "c:";
+const READERS = "readers";
 
 export const positionField = {
   messages: MESSAGES,
@@ -17,6 +19,8 @@ export const positionField = {
   mark: (user: UserId): string => MARK + user,
   /** Of a user, or of EVERYBODY. */
   calls: (user: string): string => CALLS + user,
+  /** How many have read how far: of a large room only. */
+  readers: READERS,
 } as const;
 
 /** `57:12`: through and base. */
@@ -27,6 +31,19 @@ export function writeMark({ through, base }: Mark): string {
 export function readMark(value: string): Mark {
   const colon = value.indexOf(":");
   return { through: Number(value.slice(0, colon)) as Seq, base: Number(value.slice(colon + 1)) };
+}
+
+/** `57:3 50:410`: the steps, the furthest first. */
+export function writeReaders(steps: readonly ReadersStep[]): string {
+  return steps.map(({ through, readers }) => `${through}:${readers}`).join(" ");
+}
+
+export function readReaders(value: string): ReadersStep[] {
+  return value.split(" ").flatMap((step) => {
+    const [through, readers] = step.split(":");
+    if (readers === undefined) return [];
+    return [{ through: Number(through) as Seq, readers: Number(readers) }];
+  });
 }
 
 /** `57 1700000000000-0`: seq and id of the newest message. */

@@ -9,12 +9,7 @@
  */
 import type { Seq, UserId } from "../protocol/ids.ts";
 import type { Position } from "../redis/position.ts";
-
-/** A member's position. */
-export interface Mark {
-  readonly through: Seq;
-  readonly base: number;
-}
+import { Marks, type Mark } from "./marks.ts";
 
 /** A message that calls somebody. */
 export interface Call {
@@ -44,7 +39,7 @@ export interface Positions {
   /** The newest one, also where it was deleted since. */
   last: { readonly seq: Seq; readonly id: Position } | null;
   /** Of members. */
-  readonly marks: Map<UserId, Mark>;
+  readonly marks: Marks;
   readonly calls: Map<string, readonly Call[]>;
   readonly tail: Tail;
 }
@@ -53,7 +48,7 @@ export function emptyPositions(): Positions {
   return {
     messages: 0,
     last: null,
-    marks: new Map(),
+    marks: new Marks(),
     calls: new Map(),
     tail: { from: 0 as Seq, messages: [] },
   };

@@ -1,7 +1,8 @@
 /**
  * How far people have read, told to those whom it concerns: to all devices of the
  * reader what is unread for them now, and to those who attend the room, some time's
- * worth together, the position. In a large room the others are not told.
+ * worth together, the position. In a large room they are told how many have read how
+ * far: the counts are the projector's, so they are read when they have changed.
  *
  * Positions only rise here, so what comes twice or late does no harm; after missed
  * bells the rooms that are attended are read again.
@@ -21,10 +22,14 @@ import type { SocketServer } from "./sockets/socket-port.ts";
 
 /** Positions of this time are told together. */
 export const TELL_MS = 250;
+/** And how many have read in a large room, at most so often. */
+export const TELL_READERS_MS = 1_000;
 /** Counts read at once; further ones wait. */
 const READS_AT_ONCE = 32;
 
 const ENCODINGS = ["binary", "json"] as const satisfies readonly Encoding[];
+
+type RoomReadingsFrame = ServerFrameOf<"receipts" | "readers">;
 
 /** The other parts of the edge that receipts need. */
 export interface ReceiptsHost {
@@ -50,6 +55,9 @@ export class Receipts {
   /** Who has come to a room in this turn, and is told with one read. */
   readonly #arrived = new Map<RoomId, Attendee[]>();
   #timer: NodeJS.Timeout | null = null;
+  /** Large rooms in which somebody has read on. */
+  readonly #crowds = new Set<RoomId>();
+  #crowdTimer: NodeJS.Timeout | null = null;
 
   constructor(options: {
     rooms: RoomList;
@@ -67,24 +75,22 @@ export class Receipts {
 
   stop(): void {
     if (this.#timer) clearTimeout(this.#timer);
+    if (this.#crowdTimer) clearTimeout(this.#crowdTimer);
     this.#wanted.clear();
   }
 
   hear({ marks }: Bell): void {
     for (const mark of marks ?? []) {
       if (this.#host.has(mark.user)) this.#tellReader(mark);
-      if (mark.shown && this.#host.audience(mark.room).size > 0) this.#note(mark);
+      if (this.#host.audience(mark.room).size === 0) continue;
+      if (mark.shown) this.#note(mark);
+      else this.#noteCrowd(mark.room);
     }
   }
 
   /** Bells were missed: nobody is to wait for what they said. */
   missed(partition: PartitionId | null): void {
-    for (const room of this.#host.attended(partition)) {
-      this.#whole(room).then(
-        (frame) => frame && this.#publishTo(room, frame),
-        (error: unknown) => this.#log.debug({ err: error, room }, "positions could not be read"),
-      );
-    }
+    for (const room of this.#host.attended(partition)) this.#tellWhole(room);
   }
 
   /** Tells one connection that has come to a room how far the others have read there. */
@@ -98,14 +104,21 @@ export class Receipts {
   #welcome(): void {
     for (const [room, attendees] of this.#arrived) {
       this.#whole(room).then(
-        (frame) => frame && this.#sendTo(attendees, frame),
+        (frame) => this.#sendTo(attendees, frame),
         (error: unknown) => this.#log.debug({ err: error, room }, "positions could not be read"),
       );
     }
     this.#arrived.clear();
   }
 
-  #sendTo(attendees: readonly Attendee[], frame: ServerFrameOf<"receipts">): void {
+  #tellWhole(room: RoomId): void {
+    this.#whole(room).then(
+      (frame) => this.#publishTo(room, frame),
+      (error: unknown) => this.#log.debug({ err: error, room }, "positions could not be read"),
+    );
+  }
+
+  #sendTo(attendees: readonly Attendee[], frame: RoomReadingsFrame): void {
     const audience = this.#host.audience(frame.room);
     const encoded = new Map<Encoding, Encoded>();
     for (const attendee of attendees) {
@@ -117,11 +130,11 @@ export class Receipts {
     }
   }
 
-  async #whole(room: RoomId): Promise<ServerFrameOf<"receipts"> | null> {
-    const marks = await this.#rooms.marks(room);
-    // Of a large room the position of others is nobody's business, or everybody's work.
-    if (marks === null || marks.length > LIMITS.largeRoom) return null;
-    return { type: "receipts", room, whole: true, marks };
+  async #whole(room: RoomId): Promise<RoomReadingsFrame> {
+    const readings = await this.#rooms.readings(room);
+    return "marks" in readings
+      ? { type: "receipts", room, whole: true, ...readings }
+      : { type: "readers", room, ...readings };
   }
 
   #tellReader(mark: MovedMark): void {
@@ -163,6 +176,15 @@ export class Receipts {
     this.#moved.set(room, marks);
     if (through > (marks.get(user) ?? 0)) marks.set(user, through);
     this.#timer ??= setTimeout(() => this.#tell(), TELL_MS);
+  }
+
+  #noteCrowd(room: RoomId): void {
+    this.#crowds.add(room);
+    this.#crowdTimer ??= setTimeout(() => {
+      this.#crowdTimer = null;
+      for (const crowd of this.#crowds) this.#tellWhole(crowd);
+      this.#crowds.clear();
+    }, TELL_READERS_MS);
   }
 
   #tell(): void {

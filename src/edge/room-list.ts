@@ -4,10 +4,12 @@
  * through the gate, in one script a partition.
  */
 import { refusal } from "../domain/gate.ts";
+import type { ReadersStep } from "../domain/marks.ts";
 import {
   positionField,
   readDeleted,
   readPositions,
+  readReaders,
   readStanding,
   standingFields,
 } from "../domain/positions-record.ts";
@@ -46,6 +48,11 @@ export interface ListedRoom extends Unread {
   readonly last: Entry | null;
 }
 
+/** How far each has read; of a large room, how many have. */
+export type RoomReadings =
+  | { readonly marks: readonly { readonly user: UserId; readonly through: Seq }[] }
+  | { readonly steps: readonly ReadersStep[] };
+
 type Standing = readonly unknown[];
 
 const standingsScript = new Script<readonly Standing[]>({
@@ -80,14 +87,19 @@ export class RoomList {
     return found && refusal(found, "read") === null ? found : null;
   }
 
-  /** How far each member of a room has read; null for a large room, which is not even read. */
-  async marks(room: RoomId): Promise<{ user: UserId; through: Seq }[] | null> {
+  /** How far the members of a room have read; the positions of a large room are not even read. */
+  async readings(room: RoomId): Promise<RoomReadings> {
     const partition = this.#keys.partitionOf(room);
-    const [members] = await pipeline(this.#redis, [["HLEN", this.#keys.members(partition, room)]]);
-    if (asInteger(members) > LIMITS.largeRoom) return null;
-    const [fields] = await pipeline(this.#redis, [["HGETALL", this.#keys.room(partition, room)]]);
+    const key = this.#keys.room(partition, room);
+    const [members, readers] = await pipeline(this.#redis, [
+      ["HLEN", this.#keys.members(partition, room)],
+      ["HGET", key, positionField.readers],
+    ]);
+    if (asInteger(members) > LIMITS.largeRoom)
+      return { steps: readReaders(asTextOrNull(readers) ?? "") };
+    const [fields] = await pipeline(this.#redis, [["HGETALL", key]]);
     const { marks } = readPositions(readHash(fields), 0 as Seq);
-    return [...marks].map(([user, { through }]) => ({ user, through }));
+    return { marks: [...marks].map(([user, { through }]) => ({ user, through })) };
   }
 
   async #standings(user: UserId, rooms: readonly RoomId[]): Promise<ListedRoom[]> {

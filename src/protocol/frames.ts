@@ -258,7 +258,7 @@ export const SERVER_FRAMES = {
       offline: list(struct({ user, lastSeen: uint() }), LIMITS.largeRoom),
     },
   },
-  /** How far others have read; in a room that is large only one's own. */
+  /** How far others have read; of a room that is large `readers` tells only how many. */
   receipts: {
     code: 12,
     fields: { room, whole: flag, marks: list(struct({ user, through: seq }), LIMITS.largeRoom) },
@@ -272,6 +272,14 @@ export const SERVER_FRAMES = {
   },
   /** The list of one's rooms has changed: one was joined, left, or one is invited. */
   roomsChanged: { code: 15, fields: { rooms: list(room, LIMITS.roomsPerResume, 1) } },
+  /**
+   * How many members of a large room have read how far, the furthest first: an entry was read by
+   * as many as the last step says that is at it or past it. Replaces what was told before.
+   */
+  readers: {
+    code: 16,
+    fields: { room, steps: list(struct({ through: seq, readers: uint() }), LIMITS.readersSteps) },
+  },
 } as const satisfies Variants;
 
 export const clientFrame = variant(CLIENT_FRAMES);

@@ -43,6 +43,8 @@ export const LIMITS = {
   unreadCounted: 1_000,
   /** Members from which a room tells counts and a sample, not lists, of who is there and who has read. */
   largeRoom: 500,
+  /** Positions of a large room for which it is told how many have read so far, the furthest ones. */
+  readersSteps: 50,
   /** Users in the sample of a large room. */
   presenceSample: 50,
   /** How long a sign of typing holds unless it is given again. */

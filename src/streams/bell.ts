@@ -50,7 +50,7 @@ export interface MovedMark {
   readonly through: Seq;
   /** Nothing is unread: there was nothing after it. */
   readonly atHead: boolean;
-  /** Others are told too. */
+  /** Others are told too; otherwise only how many have read how far. */
   readonly shown: boolean;
 }
 

@@ -145,6 +145,19 @@ describe("receipts", () => {
     expect([...receipts.marks.keys()]).toEqual([BOB]);
   });
 
+  it("[CL27] of a large room tell how many have read a message, and not who", () => {
+    const receipts = new Receipts();
+    receipts.take(frame(true, mark(ANN, 3), mark(BOB, 1)));
+    expect(receipts.readersOf(said(2, CID))).toBe(1);
+    const step = (through: number, readers: number) => ({ through: through as Seq, readers });
+    receipts.takeReaders({ type: "readers", room: ROOM, steps: [step(9, 1), step(5, 40)] });
+    const counts = [1, 5, 6, 9, 10].map((seq) => receipts.readersOf(said(seq, CID)));
+    expect(counts).toEqual([39, 39, 0, 0, 0]);
+    expect(receipts.seenBy(said(2, CID))).toEqual([]);
+    receipts.take(frame(true, mark(ANN, 3)));
+    expect(receipts.readersOf(said(2, CID))).toBe(1);
+  });
+
   it("[CL27] are kept of a bounded number of people", () => {
     const receipts = new Receipts();
     receipts.take(frame(true));

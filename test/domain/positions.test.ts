@@ -17,9 +17,9 @@ import {
   unreadCalls,
   type Call,
   type Called,
-  type Mark,
   type Positions,
 } from "../../src/domain/positions.ts";
+import type { Mark } from "../../src/domain/marks.ts";
 import type { Seq, UserId } from "../../src/protocol/ids.ts";
 import type { Position } from "../../src/redis/position.ts";
 

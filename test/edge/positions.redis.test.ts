@@ -117,17 +117,28 @@ describe("positions", () => {
     expect(laptop.frames.some(({ type }) => type === "receipts")).toBe(false);
   });
 
-  it("[UN6] are not told in a large room, nor read for those who come", async () => {
-    const { room, phone, ben } = await scene("crowd");
-    const partition = engine.keys.partitionOf(room);
-    const crowd = Array.from({ length: LIMITS.largeRoom }, (_, i) => [`fan${i}`, "member:1"]);
-    await engine.admin.hset(engine.keys.members(partition, room), ...crowd.flat());
+  it("[UN8] in a large room it is told how many have read how far, and not who", async () => {
+    const { phone, ben } = await scene("nearly");
+    const room = "crowd" as RoomId;
+    await createRoom(ben, room, [phone]);
+    const fans = await Promise.all(
+      Array.from({ length: LIMITS.largeRoom - 1 }, (_, i) => engine.peer(edge, `fan${i}`)),
+    );
+    for (const fan of fans) await applied(fan.run({ type: "join", room }));
+    for (const peer of [phone, ben]) await peer.follow(room);
     await present(phone, room);
+    const { steps } = await phone.next("readers");
+    // Everybody is where they came in; the newest ones are told.
+    expect(steps).toHaveLength(LIMITS.readersSteps);
+    expect(steps[0]).toEqual({ through: LIMITS.largeRoom + 1, readers: 1 });
+    expect(steps.at(-1)?.readers).toBe(LIMITS.readersSteps);
     await ben.say(room, "is anybody here?");
-    await phone.hasSeq(room, 3);
-    phone.send({ type: "read", room, through: cursorOf(phone, room, 3) });
-    await unreadOf(phone, { room, through: 3 as never });
-    expect(phone.frames.some((frame) => frame.type === "receipts" && frame.whole)).toBe(false);
+    const said = LIMITS.largeRoom + 2;
+    await phone.hasSeq(room, said);
+    phone.send({ type: "read", room, through: cursorOf(phone, room, said) });
+    const told = await phone.next("readers", (frame) => frame.steps[0]?.readers === 2);
+    expect(told.steps[0]).toEqual({ through: said, readers: 2 });
+    expect(phone.frames.some(({ type }) => type === "receipts")).toBe(false);
   });
 
   it("[UN6] come whole again when bells were missed", async () => {

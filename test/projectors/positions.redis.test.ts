@@ -1,5 +1,6 @@
 /** What is unread for each member, as an edge reads it, against a recount from the log. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { positionField, readReaders } from "../../src/domain/positions-record.ts";
 import { RoomList } from "../../src/edge/room-list.ts";
 import { appendScript } from "../../src/ingest/ingest.ts";
 import { Fold } from "../../src/projectors/runtime/fold.ts";
@@ -8,6 +9,7 @@ import { decodeEntry } from "../../src/protocol/codec.ts";
 import { formatCursor, parseCursor, type Cursor } from "../../src/protocol/cursor.ts";
 import type { Entry } from "../../src/protocol/frames.ts";
 import type { Epoch, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
 import { pipeline } from "../../src/redis/connect.ts";
 import { ORIGIN, type Position } from "../../src/redis/position.ts";
 import { asText } from "../../src/redis/replies.ts";
@@ -215,6 +217,84 @@ function readerAt(chance: Chance, known: readonly Done[], other: Cursor): Cursor
   const newest = known.at(-1);
   return newest && chance.often(0.5) ? newest.cursor : other;
 }
+
+/** As it stands in the room, and as the log has it; null of a room that is not large. */
+async function readersIn(room: RoomId): Promise<{ kept: unknown; recounted: unknown }> {
+  const { keys, partition, redis } = scene;
+  const kept = await redis.hget(keys.room(partition, room), positionField.readers);
+  const size = await redis.hlen(keys.members(partition, room));
+  const counts = [...(await recount(room)).values()] as { through: number }[];
+  const places = [...new Set(counts.map(({ through }) => through))].sort((a, b) => b - a);
+  const recounted = places.slice(0, LIMITS.readersSteps).map((place) => ({
+    through: place,
+    readers: counts.filter(({ through }) => through >= place).length,
+  }));
+  const isLarge = size > LIMITS.largeRoom;
+  return { kept: kept && readReaders(kept), recounted: isLarge ? recounted : null };
+}
+
+describe("how many have read how far, in a large room", () => {
+  it("[UN8] equals a recount while the room becomes large and small again, whatever the batches", async () => {
+    const room = "arena" as RoomId;
+    for (const seed of [1, 2, 3]) {
+      await scene.redis.flushall();
+      const chance = new Chance(seed);
+      const driver = new Driver();
+      const fans = Array.from({ length: LIMITS.largeRoom + 3 }, (_, i) => new Hand(`fan${i}`));
+      const some = fans.slice(-12);
+      const [owner] = some as [Hand];
+      const join = (hands: readonly Hand[]) =>
+        hands.map((hand) => hand.does({ type: "join" }, room));
+      await driver.append([owner.creates(room)], []);
+      await driver.append(join(fans.slice(0, -6)), []);
+      await driver.fold(chance, 0.5);
+      const sizes = new Set<boolean>();
+      for (let round = 0; round < 60; round++) {
+        const known = await conversation(room);
+        const at = (): Cursor => chance.pick(known.slice(-60)).cursor;
+        const commands = Array.from({ length: chance.pick([1, 1, 8]) }, () => {
+          const hand = chance.pick(some);
+          const roll = chance.next();
+          if (roll < 0.35) return hand.does({ type: "join" }, room);
+          if (roll < 0.5 && hand !== owner) return hand.does({ type: "leave" }, room);
+          if (roll < 0.65) return hand.does({ type: "markUnread", message: at() }, room);
+          if (roll < 0.75) return owner.does({ type: "invite", user: hand.user }, room);
+          return hand.says("x", room);
+        });
+        const readers = chance.often(0.5) ? fans.slice(0, 40) : [];
+        const marks = readers.filter(() => chance.often(0.3));
+        const read = marks.map(({ user }) => ({ user, through: at() }));
+        const facts: Fact[] = read.length > 0 ? [{ type: "reading", room, marks: read }] : [];
+        await driver.append(commands, facts);
+        if (chance.often(0.5)) continue;
+        await driver.fold(chance, 0.3);
+        const { kept, recounted } = await readersIn(room);
+        sizes.add(recounted !== null);
+        expect(kept, `seed ${seed}, round ${round}`).toEqual(recounted);
+      }
+      expect(sizes, `seed ${seed} was large and small`).toEqual(new Set([true, false]));
+    }
+  }, 120_000);
+
+  it("[UN8] begins with whoever makes the room a large one, be it an invited user", async () => {
+    const room = "hall" as RoomId;
+    const driver = new Driver();
+    const fans = Array.from({ length: LIMITS.largeRoom }, (_, i) => new Hand(`fan${i}`));
+    const [owner, ...others] = fans as [Hand, ...Hand[]];
+    await driver.append([owner.creates(room)], []);
+    await driver.append(
+      others.map((hand) => hand.does({ type: "join" }, room)),
+      [],
+    );
+    await driver.fold(new Chance(1), 0);
+    expect(await readersIn(room)).toEqual({ kept: null, recounted: null });
+    await driver.append([owner.does({ type: "invite", user: "guest" as UserId }, room)], []);
+    await driver.fold(new Chance(1), 0);
+    const { kept, recounted } = await readersIn(room);
+    expect(kept).toEqual(recounted);
+    expect(kept).toHaveLength(LIMITS.readersSteps);
+  });
+});
 
 describe("unread counts", () => {
   it("[UN1] equal a recount after random runs, whatever the batches, and however often memory is lost", async () => {

@@ -179,5 +179,9 @@ export const anyServerFrame: Arbitrary<ServerFrame> = fc.oneof(
   }),
   frame("typists", { room, users: fc.array(user, { maxLength: 10 }) }),
   frame("unread", { room, through: seq, unread: number, mentions: number }),
+  frame("readers", {
+    room,
+    steps: fc.array(fc.record({ through: seq, readers: number }), { maxLength: 20 }),
+  }),
   frame("roomsChanged", { rooms: fc.array(room, { minLength: 1, maxLength: 20 }) }),
 ) as Arbitrary<ServerFrame>;

@@ -16,6 +16,7 @@ import {
   writeDeleted,
   writeLast,
   writeMark,
+  writeReaders,
 } from "../../domain/positions-record.ts";
 import type { Room } from "../../domain/room.ts";
 import { parseCursor } from "../../protocol/cursor.ts";
@@ -89,8 +90,11 @@ export class PositionProjection {
       case "message.deleted":
         if (former) this.#deleted(room, former);
         return;
-      case "room.renamed":
       case "member.invited":
+        // May make the room a large one.
+        this.#of(room);
+        return;
+      case "room.renamed":
       case "message.pinned":
       case "message.unpinned":
       case "reaction.added":
@@ -179,6 +183,13 @@ export class PositionProjection {
       for (const user of left) {
         operations.removeField(key, positionField.mark(user));
         operations.removeField(key, positionField.calls(user));
+      }
+      if (room.members.size > LIMITS.largeRoom) {
+        const readers = positions.marks.readers(LIMITS.readersSteps);
+        fields.push(positionField.readers, writeReaders(readers));
+      } else if (room.members.size + left.size > LIMITS.largeRoom) {
+        // It was large until now, or may have been.
+        operations.removeField(key, positionField.readers);
       }
       operations.setFields(key, fields);
       this.#writeDeleted(operations, room, deleted);
