@@ -1,4 +1,5 @@
 /** Every scenario, in the order in which all of them run. */
+import { arrival } from "./arrival.ts";
 import { closed } from "./closed.ts";
 import { cuts } from "./cuts.ts";
 import { idle } from "./idle.ts";
@@ -32,4 +33,5 @@ export const SCENARIOS: readonly Scenario[] = [
   takeover,
   memory,
   people,
+  arrival,
 ];
