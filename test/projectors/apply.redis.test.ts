@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import type { Fence, Grant } from "../../src/projectors/runtime/scripts.ts";
-import type { Batch } from "../../src/projectors/runtime/fold.ts";
+import type { Batch } from "../../src/projectors/runtime/batch.ts";
 import type { RoomId } from "../../src/protocol/ids.ts";
 import { CORE_GROUP } from "../../src/streams/keys.ts";
 import { Hand } from "./commands.ts";

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { Fold, type Batch } from "../../src/projectors/runtime/fold.ts";
+import type { Batch } from "../../src/projectors/runtime/batch.ts";
+import { Fold } from "../../src/projectors/runtime/fold.ts";
 import { PartitionState } from "../../src/projectors/runtime/partition-state.ts";
 import { decodeEntry } from "../../src/protocol/codec.ts";
 import type { DeviceId, Epoch, UserId } from "../../src/protocol/ids.ts";

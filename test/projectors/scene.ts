@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import * as ingest from "../../src/ingest/ingest.ts";
 import { createLog } from "../../src/ops/log.ts";
 import * as fold from "../../src/projectors/runtime/fold.ts";
-import type { Batch } from "../../src/projectors/runtime/fold.ts";
+import type { Batch } from "../../src/projectors/runtime/batch.ts";
 import * as state from "../../src/projectors/runtime/partition-state.ts";
 import * as scripts from "../../src/projectors/runtime/scripts.ts";
 import type { Acquired, Applied, Grant } from "../../src/projectors/runtime/scripts.ts";

@@ -9,7 +9,6 @@ import type { DeviceWindow } from "../../domain/device-window.ts";
 import { isMember } from "../../domain/gate.ts";
 import { evolve, type Room } from "../../domain/room.ts";
 import { parseCursor, type Cursor } from "../../protocol/cursor.ts";
-import type { ChatEvent } from "../../protocol/frames.ts";
 import type { RoomId, Seq, UserId } from "../../protocol/ids.ts";
 import { positionMs, type Position } from "../../redis/position.ts";
 import {
@@ -27,34 +26,13 @@ import { appendEntry, conversationEntry, writeHead } from "../history/history.ts
 import { writeMembership } from "../membership/membership.ts";
 import { MessageProjection } from "../messages/messages.ts";
 import { PositionProjection } from "../positions/positions.ts";
-import { PresenceProjection, type PresenceSteps } from "../presence/presence.ts";
+import { PresenceProjection } from "../presence/presence.ts";
+import type { Batch, Decided, EventCounts } from "./batch.ts";
 import { Operations } from "./operations.ts";
 import type { PartitionState } from "./partition-state.ts";
-import type { Decided } from "./projector-tally.ts";
 
 /** Dead letters kept per partition; each was logged as an error too. */
 const DEAD_LETTERS_KEPT = 10_000;
-
-/** A decided batch: what APPLY is called with, as often as it takes. */
-export interface Batch {
-  readonly from: Position;
-  readonly first: Position;
-  readonly to: Position;
-  readonly entries: number;
-  readonly commands: number;
-  readonly operations: Operations;
-  readonly bellHeader: Uint8Array;
-  /** Numbers of the blobs that the bell carries as well. */
-  readonly inline: readonly number[];
-  readonly deadLetters: number;
-  readonly decided: Decided;
-  readonly presence: PresenceSteps;
-  /** Entries of conversations. */
-  readonly events: EventCounts;
-  /** Positions that moved because somebody read. */
-  readonly positions: number;
-}
-type EventCounts = Partial<Record<ChatEvent["type"], number>>;
 
 /** Where a command or a fact stands in the log, and which edge brought it. */
 export interface Place {

@@ -13,7 +13,7 @@ import { comparePositions, type Position } from "../../redis/position.ts";
 import type { StreamEntry } from "../../redis/replies.ts";
 import { unpackCommands, type LogEntry } from "../../streams/command-log.ts";
 import type { PartitionId } from "../../streams/partitions.ts";
-import type { Batch } from "./fold.ts";
+import type { Batch } from "./batch.ts";
 import type { Missing, PartitionState } from "./partition-state.ts";
 import type { Fence, Grant } from "./scripts.ts";
 

@@ -5,15 +5,8 @@
 import { BATCH_SIZES, countsOf, Distribution, SECONDS } from "../../ops/distribution.ts";
 import { ERROR_CODES } from "../../protocol/errors.ts";
 import { EVENTS, type ChatEvent } from "../../protocol/frames.ts";
+import type { Batch } from "./batch.ts";
 import type { Applied } from "./scripts.ts";
-import type { Batch } from "./fold.ts";
-
-/** What became of the commands of one batch; a copy is `duplicate`, whatever it was told. */
-export interface Decided {
-  applied: number;
-  duplicate: number;
-  readonly rejected: Partial<Record<(typeof ERROR_CODES)[number], number>>;
-}
 
 const APPLY_OUTCOMES = [
   "applied",

@@ -7,7 +7,7 @@ import { Script, type ScriptCall } from "../../redis/script.ts";
 import { BELLS_KEPT } from "../../streams/bell.ts";
 import { CORE_GROUP, type Keys } from "../../streams/keys.ts";
 import type { PartitionId } from "../../streams/partitions.ts";
-import type { Batch } from "./fold.ts";
+import type { Batch } from "./batch.ts";
 
 /** Text `token:owner`, issued with a lease and compared by every APPLY. */
 export type Fence = Brand<string, "Fence">;
