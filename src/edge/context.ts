@@ -7,7 +7,6 @@ import type { EdgeTally } from "./edge-tally.ts";
 import type { People } from "./people.ts";
 import type { RoomReader } from "./room-reader.ts";
 import type { RoomTails } from "./room-tails.ts";
-import type { SessionHub } from "./session-hub.ts";
 
 export interface EdgeContext {
   /** Incarnation of this edge: new with every start. */
@@ -18,7 +17,6 @@ export interface EdgeContext {
   readonly ingest: Ingest;
   readonly reader: RoomReader;
   readonly tails: RoomTails;
-  readonly hub: SessionHub;
   readonly people: People;
   readonly tally: EdgeTally;
   readonly log: Log;

@@ -88,27 +88,27 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     const people: People = new People({
       ...own,
       ingest,
-      hub,
+      devices: hub,
       rooms,
       publish: (topic, data) => server.publish(topic, data),
       times: options.presenceTimes,
     });
-    const live = { tails, hub, people };
+    const live = { tails, people };
     const shared = { edge, ack, beatMs, authenticator, ingest, reader, ...live, tally, log };
-    const pump = createPump({ options, context: shared, keys, links, lifecycle });
+    const pump = createPump({ options, context: shared, hub, keys, links, lifecycle });
     const health = () => reportHealth(redis, { edge, ack, adapter, pump, hub, tails });
     const messages = new MessageReader(reader, keys);
     const readers = { reader, messages, rooms };
     const http = createHttp({ authenticator, ...readers, allowedOrigins, health, log });
     const handle = async (request: Request): Promise<Response> => http.fetch(request);
-    const server = createFront(create, shared, handle, allowedOrigins);
+    const server = createFront(create, shared, hub, handle, allowedOrigins);
     await pump.start();
     hub.start(beatMs);
     const port = await server.listen(options.host, options.port);
     const address = `http://${options.host}:${port}`;
     log.info({ edge, address, adapter, ack }, "edge is listening");
     const stop = (): Promise<void> => drain({ server, hub, people, lifecycle, links });
-    const metrics = edgeMetrics({ ...shared, pump, links, keys, adapter });
+    const metrics = edgeMetrics({ ...shared, hub, pump, links, keys, adapter });
     return { address, adapter, incarnation: edge, metrics, stop };
   } catch (error) {
     hub.stop();
@@ -121,7 +121,8 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
 
 async function reportHealth(
   redis: Redis,
-  parts: Pick<EdgeContext, "edge" | "ack" | "hub" | "tails"> & {
+  parts: Pick<EdgeContext, "edge" | "ack" | "tails"> & {
+    hub: SessionHub;
     adapter: SocketServer["adapter"];
     pump: Pump;
   },
@@ -138,13 +139,14 @@ async function reportHealth(
 function createPump(parts: {
   options: EdgeOptions;
   context: EdgeContext;
+  hub: SessionHub;
   keys: Keys;
   links: Links;
   lifecycle: Lifecycle;
 }): Pump {
-  const { options, context, keys, links, lifecycle } = parts;
+  const { options, context, hub, keys, links, lifecycle } = parts;
   const { redis, hot, blocking } = links;
-  const { edge, tails, hub, people, tally, ingest, reader, log } = context;
+  const { edge, tails, people, tally, ingest, reader, log } = context;
   const onOutcomesLost = (partition: PartitionId | null): void => {
     people.missed(partition);
     for (const session of hub.all()) {

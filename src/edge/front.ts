@@ -2,6 +2,7 @@
 import { LIMITS } from "../protocol/limits.ts";
 import { SUBPROTOCOL, type Encoding } from "../protocol/version.ts";
 import type { EdgeContext } from "./context.ts";
+import type { SessionHub } from "./session-hub.ts";
 import { Session } from "./session.ts";
 import type {
   CreateSocketServer,
@@ -19,6 +20,7 @@ const IDLE_TIMEOUT_SEC = 60;
 export function createFront(
   create: CreateSocketServer,
   context: EdgeContext,
+  hub: SessionHub,
   http: (request: Request) => Promise<Response>,
   allowedOrigins: readonly string[],
 ): SocketServer {
@@ -28,8 +30,8 @@ export function createFront(
       upgrade: (request) => admit(request, allowedOrigins),
       open(socket) {
         context.tally.opened++;
-        const session = new Session(++lastSession, context, socket);
-        context.hub.add(session);
+        const session = new Session(++lastSession, context, hub, socket);
+        hub.add(session);
         return session;
       },
       async http(request) {

@@ -14,16 +14,16 @@ import { Readings } from "./readings.ts";
 import { Receipts, type ReceiptsHost } from "./receipts.ts";
 import type { RoomList } from "./room-list.ts";
 import { RoomNews } from "./room-news.ts";
-import type { SessionHub } from "./session-hub.ts";
 import type { SocketServer } from "./sockets/socket-port.ts";
 import { Typing } from "./typing.ts";
+import type { UserDevices } from "./user-devices.ts";
 
 export interface PeopleOptions {
   readonly edge: string;
   readonly keys: Keys;
   readonly links: Links;
   readonly ingest: Ingest;
-  readonly hub: SessionHub;
+  readonly devices: UserDevices;
   readonly rooms: RoomList;
   readonly publish: SocketServer["publish"];
   readonly tally: EdgeTally;
@@ -41,7 +41,7 @@ export class People {
   readonly #roomNews: RoomNews;
 
   constructor(options: PeopleOptions) {
-    const { edge, keys, links, ingest, hub, rooms, publish, tally, log } = options;
+    const { edge, keys, links, ingest, devices, rooms, publish, tally, log } = options;
     const { redis } = links;
     const times = options.times ?? PRESENCE_TIMES;
     this.presence = new Presence({ redis, keys, ingest, edge, times, log });
@@ -53,18 +53,18 @@ export class People {
       log,
     });
     this.readings = new Readings(ingest, keys);
-    this.receipts = new Receipts({ rooms, host: this.#receiptsHost(hub), publish, tally, log });
-    this.#roomNews = new RoomNews(hub, log);
+    this.receipts = new Receipts({ rooms, host: this.#receiptsHost(devices), publish, tally, log });
+    this.#roomNews = new RoomNews(devices, log);
     links.news.onMessage = (channel, message) => {
       if (channel === keys.typing()) this.typing.heard(message);
       else this.#roomNews.hear(message);
     };
   }
 
-  #receiptsHost(hub: SessionHub): ReceiptsHost {
+  #receiptsHost(devices: UserDevices): ReceiptsHost {
     return {
-      tell: (user, frame) => hub.tell(user, frame),
-      has: (user) => hub.has(user),
+      tell: (user, frame) => devices.tell(user, frame),
+      has: (user) => devices.has(user),
       audience: (room) => this.views.audience(room),
       attended: (partition) => this.views.attended(partition),
     };

@@ -19,6 +19,7 @@ import { bytesOf, type EdgeTally } from "./edge-tally.ts";
 import { attendTopicOf, type Attendee } from "./presence-views.ts";
 import type { RoomList, Unread } from "./room-list.ts";
 import type { SocketServer } from "./sockets/socket-port.ts";
+import type { UserDevices } from "./user-devices.ts";
 
 /** Positions of this time are told together. */
 export const TELL_MS = 250;
@@ -32,10 +33,7 @@ const ENCODINGS = ["binary", "json"] as const satisfies readonly Encoding[];
 type RoomReadingsFrame = ServerFrameOf<"receipts" | "readers">;
 
 /** The other parts of the edge that receipts need. */
-export interface ReceiptsHost {
-  /** Sends to every device of a user on this edge; false when there is none. */
-  tell(user: UserId, frame: ServerFrame): boolean;
-  has(user: UserId): boolean;
+export interface ReceiptsHost extends UserDevices {
   audience(room: RoomId): ReadonlySet<Attendee>;
   /** Rooms of a partition that are attended here; null: of all. */
   attended(partition: PartitionId | null): RoomId[];

@@ -8,19 +8,19 @@ import type { RoomId, UserId } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { SchemaError } from "../protocol/schema.ts";
 import { unpackListNews } from "../streams/list-news.ts";
-import type { SessionHub } from "./session-hub.ts";
+import type { UserDevices } from "./user-devices.ts";
 
 /** Changes of this time are told together. */
 const TELL_MS = 50;
 
 export class RoomNews {
-  readonly #hub: Pick<SessionHub, "has" | "tell">;
+  readonly #devices: UserDevices;
   readonly #log: Log;
   readonly #changed = new Map<UserId, Set<RoomId>>();
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(hub: Pick<SessionHub, "has" | "tell">, log: Log) {
-    this.#hub = hub;
+  constructor(devices: UserDevices, log: Log) {
+    this.#devices = devices;
     this.#log = log;
   }
 
@@ -28,7 +28,7 @@ export class RoomNews {
     try {
       for (const { user, room } of unpackListNews(message)) {
         // Most news are of people on other edges.
-        if (!this.#hub.has(user)) continue;
+        if (!this.#devices.has(user)) continue;
         const rooms = this.#changed.get(user);
         if (rooms) rooms.add(room);
         else this.#changed.set(user, new Set([room]));
@@ -50,7 +50,7 @@ export class RoomNews {
       const rooms = [...changed];
       for (let at = 0; at < rooms.length; at += LIMITS.roomsPerResume) {
         const part = rooms.slice(at, at + LIMITS.roomsPerResume);
-        if (!this.#hub.tell(user, { type: "roomsChanged", rooms: part })) break;
+        if (!this.#devices.tell(user, { type: "roomsChanged", rooms: part })) break;
       }
     }
     this.#changed.clear();

@@ -7,8 +7,9 @@ import type { ServerFrame } from "../protocol/frames.ts";
 import type { CommandNumber, RoomId, UserId } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Outcome } from "../streams/bell.ts";
-import type { Session } from "./session.ts";
+import type { Session, SessionKeeper } from "./session.ts";
 import { LAGGING_BYTES } from "./subscriptions.ts";
+import type { UserDevices } from "./user-devices.ts";
 
 /** A round of beats is spread over this many slots. */
 const BEAT_SLOTS = 10;
@@ -22,7 +23,7 @@ const ACCEPTED_GRACE_MS = 40;
  */
 const LOOK_EVERY_BYTES = 262_144;
 
-export class SessionHub {
+export class SessionHub implements SessionKeeper, UserDevices {
   readonly #sessions = new Map<number, Session>();
   readonly #byUser = new Map<UserId, Set<Session>>();
   readonly #accepted: { session: Session; k: CommandNumber; dueMs: number }[] = [];
@@ -51,9 +52,6 @@ export class SessionHub {
   all(): IterableIterator<Session> {
     return this.#sessions.values();
   }
-  now(): number {
-    return now();
-  }
 
   add(session: Session): void {
     this.#sessions.set(session.id, session);
@@ -78,7 +76,6 @@ export class SessionHub {
     return this.#byUser.has(user);
   }
 
-  /** Sends to every device of a user here; false when there is none. */
   tell(user: UserId, frame: ServerFrame): boolean {
     const sessions = this.#byUser.get(user);
     for (const session of sessions ?? []) session.send(frame);

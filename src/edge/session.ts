@@ -12,7 +12,7 @@
  *
  * `#become` is the only writer of the state.
  */
-import { monotonicMs } from "../ops/clock.ts";
+import { monotonicMs, now } from "../ops/clock.ts";
 import {
   decodeClientFrame,
   encodeServerFrame,
@@ -68,11 +68,20 @@ const TOO_SLOW_BYTES = 16_777_216;
 /** Of what was wrong with a frame; U+FFFD for a torn character may add two bytes. */
 const MESSAGE_BYTES = 500;
 
+/** Who keeps the sessions of an edge, and is told how they are. */
+export interface SessionKeeper {
+  identified(session: Session, user: UserId): void;
+  /** A command was accepted: to be confirmed, unless its outcome comes sooner. */
+  acceptedSoon(session: Session, k: CommandNumber): void;
+  remove(session: Session): void;
+}
+
 export class Session implements Connection, Sender {
   /** Counts up on one edge: outcomes find their way home by it. */
   readonly id: number;
   readonly openedMs = monotonicMs();
   readonly #context: EdgeContext;
+  readonly #keeper: SessionKeeper;
   readonly #socket: Socket;
   #state: SessionState = { name: "greeting" };
   /** Commands without an outcome. */
@@ -85,9 +94,10 @@ export class Session implements Connection, Sender {
   #badFrames = 0;
   #beatRound = 0;
 
-  constructor(id: number, context: EdgeContext, socket: Socket) {
+  constructor(id: number, context: EdgeContext, keeper: SessionKeeper, socket: Socket) {
     this.id = id;
     this.#context = context;
+    this.#keeper = keeper;
     this.#socket = socket;
   }
 
@@ -126,7 +136,7 @@ export class Session implements Connection, Sender {
     this.#context.tally.closed(code);
     if (this.#state.name === "live") this.#state.attendance.endAll();
     this.subscriptions?.dropAll();
-    this.#context.hub.remove(this);
+    this.#keeper.remove(this);
     this.#become({ name: "closing" });
   }
 
@@ -226,7 +236,7 @@ export class Session implements Connection, Sender {
     const attendance = new Attendance({ ...shared, following });
     const subscriptions = new Subscriptions({ ...shared, listener: attendance });
     this.#become({ name: "live", identity, device, subscriptions, attendance });
-    this.#context.hub.identified(this, user);
+    this.#keeper.identified(this, user);
     const { edge, ack, beatMs } = this.#context;
     this.send({ type: "welcome", version: PROTOCOL_VERSION, edge, user, ack, beatMs });
   }
@@ -322,7 +332,7 @@ export class Session implements Connection, Sender {
   /** `accepted` is sent only if the outcome has not come a little later: usually it has. */
   accepted(k: CommandNumber): void {
     this.#context.tally.accepted++;
-    if (this.#state.name === "live") this.#context.hub.acceptedSoon(this, k);
+    if (this.#state.name === "live") this.#keeper.acceptedSoon(this, k);
   }
 
   confirmAccepted(k: CommandNumber): void {
@@ -364,7 +374,7 @@ export class Session implements Connection, Sender {
     if (!subscriptions) return;
     const heads = subscriptions.headsSince(this.#beatRound);
     this.#beatRound = this.#context.tails.round;
-    this.send({ type: "beat", at: this.#context.hub.now(), heads });
+    this.send({ type: "beat", at: now(), heads });
   }
 
   /** The socket reads too slowly: no more is pushed until it has caught up. */
