@@ -70,7 +70,10 @@ if seq > 0 then
 end
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
 if not first then return page('gap') end
-local first_seq, first_prev = tonumber(first[2][2]), first[2][4]
+local first_seq = tonumber(first[2][2])
+-- `p` is the way back to the entry before: `1500-3`, milliseconds and what stands behind the dash.
+local back, n = string.match(first[2][4], '^(%-?%d+)%-?(%d*)$')
+local first_prev = string.format('%.0f-%s', string.match(first[1], '^%d+') - back, n == '' and '0' or n)
 -- The cursor's own entry is gone, but nothing after it.
 if first_seq == seq + 1 and first_prev == id then return after('-') end
 if first_seq > seq + 1 then return page('gap') end
