@@ -57,7 +57,7 @@ function wayBack(from: Position, to: Position): string {
 }
 
 function goBack(from: Position, way: string): Position {
-  // Behind the first sign, which may be a minus.
+  // Not the first sign: on the way to a later position, which no log holds, it is a minus.
   const dash = way.indexOf("-", 1);
   const rest = dash < 0 ? "0" : way.slice(dash + 1);
   return `${msOf(from) - msOf(way)}-${rest}` as Position;
