@@ -145,7 +145,7 @@ const MUTANTS: readonly [check: string, file: string, find: string, replacement:
     "filter((user) => isMember(standing(room, user)))",
     "filter(() => true)",
   ],
-  ["folded form in a page", "edge/page.lua", "if shown[i - from + 1] then", "if false then"],
+  ["folded form in a page", "edge/folded.lua", "if shown[i - from + 1] then", "if false then"],
 ];
 
 describe("without the", () => {

@@ -9,6 +9,7 @@ import { fillLog, type Filling } from "../load/log-filler.ts";
 import { appliedCommands, checkStoredRooms, type StoredRooms } from "../load/stored-rooms.ts";
 import type { Redis } from "../../src/redis/connect.ts";
 import { Keys } from "../../src/streams/keys.ts";
+import { reportOutboxes } from "../../src/streams/outbox-report.ts";
 import type { Bench, Scenario } from "./scenario.ts";
 
 const MEMBERS_PER_ROOM = 4;
@@ -29,7 +30,7 @@ const KINDS = {
   log: "{*}:events",
   bells: "{*}:bell",
   devices: "{*}:device:*",
-  roomsOfUsers: "{*}:user:*",
+  roomsOfUsers: "{*}:list:*",
   members: "{*}:members:*",
   roomHeads: "{*}:room:*",
   histories: "{*}:conv:*",
@@ -92,6 +93,10 @@ async function measure(bench: Bench, messagesPerRoom: number, textBytes: number)
     await stack.addProjector();
     for (let applied = 0; applied < commands; applied = await appliedCommands(redis, keys)) {
       say(`applied ${applied} of ${commands}`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    while ((await reportOutboxes(redis, keys)).some(({ changes }) => changes > 0)) {
+      say("users' lists are behind");
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     // Its connections have buffers, and used_memory counts them.

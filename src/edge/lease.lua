@@ -6,10 +6,9 @@
 
   Returns 1, or 0 when it is gone.
 ]]
+--@ library clock.lua
 --@ keys edges
 --@ args incarnation ttl isNew
 if ARGV[3] == '0' and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
+redis.call('ZADD', KEYS[1], now_ms() + ARGV[2], ARGV[1])
 return 1

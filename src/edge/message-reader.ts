@@ -14,6 +14,7 @@ import { array, asBytes, asText, asTextOrNull, readHash } from "../redis/replies
 import { Script } from "../redis/script.ts";
 import { blockOf } from "../streams/blocks.ts";
 import type { Keys } from "../streams/keys.ts";
+import { FOLDED } from "./folded.ts";
 import {
   conversationEntries,
   readKind,
@@ -31,6 +32,7 @@ interface Picked {
 }
 const entriesScript = new Script<Picked>({
   file: new URL("./entries.lua", import.meta.url),
+  library: FOLDED,
   keys: ["conversation", "room", "folded"],
   args: ["mode", "...seqs_and_ids"],
   decode(reply) {

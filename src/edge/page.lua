@@ -9,9 +9,9 @@
   oldest first}; kind '' for a room that does not exist.
 
   A message that was changed is given in its folded form, and an edit that another
-  change took the place of without its text: bytes from the hash of their block of
-  seqs, whose name is made here of the third key (all of them share a slot).
+  change took the place of without its text.
 ]]
+--@ library folded.lua
 --@ keys conversation room folded
 --@ args before after limit
 local room = redis.call('HMGET', KEYS[2], 'kind', 'epoch', 'seq', 'folds')
@@ -20,30 +20,6 @@ local head = tonumber(room[3])
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if not first then return {room[1], room[2], room[3], '0', {}} end
-
-local folds = room[4]
--- Puts the folded form of each entry that has one in its place.
-local function folded(entries)
-  if not folds or #entries == 0 then return entries end
-  local from, block = 1, nil
-  local function replace(to)
-    local fields = {}
-    for i = from, to do fields[#fields + 1] = entries[i][2][2] .. 'e' end
-    local shown = redis.call('HMGET', KEYS[3] .. ':' .. block, unpack(fields))
-    for i = from, to do
-      if shown[i - from + 1] then entries[i][2][6] = shown[i - from + 1] end
-    end
-  end
-  for i = 1, #entries do
-    local its = math.floor(tonumber(entries[i][2][2]) / 100)
-    if its ~= block then
-      if block then replace(i - 1) end
-      from, block = i, its
-    end
-  end
-  replace(#entries)
-  return entries
-end
 
 local before, after, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local function seq_of(entry) return tonumber(entry[2][2]) end
@@ -70,4 +46,5 @@ local skip = from - seq_of(start)
 local found = redis.call('XRANGE', KEYS[1], start[1], '+', 'COUNT', skip + to - from + 1)
 local entries = {}
 for i = skip + 1, #found do entries[#entries + 1] = found[i] end
-return {room[1], room[2], room[3], seq_of(first), folded(entries)}
+if room[4] then put_folded(entries, KEYS[3]) end
+return {room[1], room[2], room[3], seq_of(first), entries}

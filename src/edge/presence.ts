@@ -8,6 +8,7 @@ import type { Ingest } from "../ingest/ingest.ts";
 import { monotonicMs } from "../ops/clock.ts";
 import type { Log } from "../ops/log.ts";
 import type { RoomId, UserId } from "../protocol/ids.ts";
+import { CLOCK } from "../redis/clock.ts";
 import type { Redis } from "../redis/connect.ts";
 import { asInteger } from "../redis/replies.ts";
 import { runScripts, Script } from "../redis/script.ts";
@@ -22,6 +23,7 @@ const TICK_MS = 250;
 
 const leaseScript = new Script<boolean>({
   file: new URL("./lease.lua", import.meta.url),
+  library: CLOCK,
   keys: ["edges"],
   args: ["incarnation", "ttl", "isNew"],
   decode: (reply) => asInteger(reply) === 1,

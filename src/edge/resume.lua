@@ -18,6 +18,7 @@
     reset     the cursor is from a history that is no longer this room's
     unknown   there is no such room
 ]]
+--@ library folded.lua
 --@ keys conversation room folded
 --@ args epoch seq id limit
 local room = redis.call('HMGET', KEYS[2], 'kind', 'epoch', 'seq', 'id', 'folds')
@@ -25,34 +26,15 @@ local kind, epoch, head, head_id, folds = room[1], room[2], room[3], room[4], ro
 if not kind then return {'unknown', '', '0', '0', '0-0', {}} end
 local seq, id, limit = tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
--- Puts the folded form of each entry that has one in its place.
-local function folded(entries)
-  if not folds or #entries == 0 then return entries end
-  local from, block = 1, nil
-  local function replace(to)
-    local fields = {}
-    for i = from, to do fields[#fields + 1] = entries[i][2][2] .. 'e' end
-    local shown = redis.call('HMGET', KEYS[3] .. ':' .. block, unpack(fields))
-    for i = from, to do
-      if shown[i - from + 1] then entries[i][2][6] = shown[i - from + 1] end
-    end
-  end
-  for i = 1, #entries do
-    local its = math.floor(tonumber(entries[i][2][2]) / 100)
-    if its ~= block then
-      if block then replace(i - 1) end
-      from, block = i, its
-    end
-  end
-  replace(#entries)
-  return entries
+local function shown(entries)
+  return folds and put_folded(entries, KEYS[3]) or entries
 end
 local function page(status)
   local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', limit)
-  return {status, kind, epoch, head, head_id, folded(newest)}
+  return {status, kind, epoch, head, head_id, shown(newest)}
 end
 local function after(from)
-  return {'ok', kind, epoch, head, head_id, folded(redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', limit))}
+  return {'ok', kind, epoch, head, head_id, shown(redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', limit))}
 end
 
 if seq < 0 then return page('snapshot') end
@@ -70,7 +52,10 @@ if seq > 0 then
 end
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
 if not first then return page('gap') end
-local first_seq, first_prev = tonumber(first[2][2]), first[2][4]
+local first_seq = tonumber(first[2][2])
+-- `p` is the way back to the entry before: `1500-3`, milliseconds and what stands behind the dash.
+local back, n = string.match(first[2][4], '^(%-?%d+)%-?(%d*)$')
+local first_prev = string.format('%.0f-%s', string.match(first[1], '^%d+') - back, n == '' and '0' or n)
 -- The cursor's own entry is gone, but nothing after it.
 if first_seq == seq + 1 and first_prev == id then return after('-') end
 if first_seq > seq + 1 then return page('gap') end

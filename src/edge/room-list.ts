@@ -25,6 +25,7 @@ import { array, asBytes, asInteger, asText, asTextOrNull, readHash } from "../re
 import { runScripts, Script } from "../redis/script.ts";
 import type { Keys } from "../streams/keys.ts";
 import type { PartitionId } from "../streams/partitions.ts";
+import { FOLDED } from "./folded.ts";
 
 /** Rooms of one script call: some 2 ms of Redis. */
 const ROOMS_PER_CALL = 200;
@@ -57,6 +58,7 @@ type Standing = readonly unknown[];
 
 const standingsScript = new Script<readonly Standing[]>({
   file: new URL("./standings.lua", import.meta.url),
+  library: FOLDED,
   keys: ["...rooms"],
   args: ["user", "messages", "mark", "own", "all", "last"],
   decode: (reply) => array(reply).map(array),

@@ -16,6 +16,7 @@ import { array, asInteger, asText, asTextOrNull, readEntries, readHash } from ".
 import { isNoScript, Script, type ScriptCall } from "../redis/script.ts";
 import { readConversationEntry, type ConversationEntry } from "../streams/conversation.ts";
 import type { Keys } from "../streams/keys.ts";
+import { FOLDED } from "./folded.ts";
 
 /** Calls of one round trip; more wait for the next. */
 const CALLS_PER_TRIP = 200;
@@ -50,6 +51,7 @@ export interface Refused {
 
 const resumeScript = new Script<ResumePoint>({
   file: new URL("./resume.lua", import.meta.url),
+  library: FOLDED,
   keys: ["conversation", "room", "folded"],
   args: ["epoch", "seq", "id", "limit"],
   decode(reply) {
@@ -69,6 +71,7 @@ const resumeScript = new Script<ResumePoint>({
 
 const pageScript = new Script<HistoryPage>({
   file: new URL("./page.lua", import.meta.url),
+  library: FOLDED,
   keys: ["conversation", "room", "folded"],
   args: ["before", "after", "limit"],
   decode(reply) {

@@ -8,9 +8,9 @@
   own calls, calls of all, deleted after the mark, newest message}. A membership of
   '' is none, and then nothing else is told.
 ]]
+--@ library folded.lua
 --@ keys ...rooms
 --@ args user messages mark own all last
-local BLOCK_SIZE = 100
 local standings = {}
 for i = 1, #KEYS, 5 do
   local room, members, gone, conversation, folded = unpack(KEYS, i, i + 4)
@@ -26,8 +26,7 @@ for i = 1, #KEYS, 5 do
     end
     if last then
       local seq, id = string.match(last, '^(%d+) (%S+)$')
-      local block = folded .. ':' .. math.floor(tonumber(seq) / BLOCK_SIZE)
-      newest = redis.call('HGET', block, seq .. 'e')
+      newest = folded_form(folded, seq)
       if not newest then
         local found = redis.call('XRANGE', conversation, id, id)[1]
         newest = found and found[2][6]

@@ -1,16 +1,27 @@
 /**
  * One Lua file, one typed function. The order of KEYS and ARGV is stated in the
  * file's own header and checked against the binding at start, so that the two
- * cannot be swapped in silence.
+ * cannot be swapped in silence; so is the library whose functions it calls.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { pipeline, type Pipelining, type Redis, type RedisArg } from "./connect.ts";
 import { isRefusal } from "./replies.ts";
 
+const SHEBANG = "#!lua\n";
+
+/** Lua that several scripts share: its functions stand before theirs. */
+export interface ScriptLibrary {
+  readonly file: URL;
+  /** Numbers that its functions use, by the names on its `--@ constants` line. */
+  readonly constants: Readonly<Record<string, number>>;
+}
+
 export interface ScriptDefinition<Reply> {
   /** The `.lua` file beside the binding. */
   readonly file: URL;
+  /** The file's name is on the `--@ library` line; without one there is none. */
+  readonly library?: ScriptLibrary;
   /** Names on the `--@ keys` line; a last `...name` takes any number of further keys. */
   readonly keys: readonly string[];
   /** Names on the `--@ args` line, likewise. */
@@ -33,9 +44,8 @@ export class Script<Reply> {
 
   constructor(definition: ScriptDefinition<Reply>) {
     this.#definition = definition;
-    this.#source = readFileSync(definition.file, "utf8");
+    this.#source = readSource(definition);
     this.#sha = createHash("sha1").update(this.#source).digest("hex");
-    checkHeader(this.#source, definition);
   }
 
   call(keys: readonly string[], args: readonly RedisArg[]): ScriptCall<Reply> {
@@ -105,18 +115,36 @@ export function isNoScript(reply: unknown): boolean {
   return isRefusal(reply) && reply.message.startsWith("NOSCRIPT");
 }
 
-function checkHeader(source: string, { file, keys, args }: ScriptDefinition<unknown>): void {
-  const name = file.pathname.split("/").at(-1);
-  if (!source.startsWith("#!lua")) throw new Error(`${name} must begin with #!lua`);
-  for (const [label, names] of [
-    ["keys", keys],
-    ["args", args],
-  ] as const) {
+function readSource({ file, library, keys, args }: ScriptDefinition<unknown>): string {
+  const stated = { library: library && [nameOf(library.file)], keys, args };
+  const own = readChecked(file, stated);
+  if (!library) return SHEBANG + own;
+  const { constants } = library;
+  const shared = readChecked(library.file, { constants: Object.keys(constants) });
+  const given = Object.entries(constants).map(([name, value]) => `local ${name} = ${value}\n`);
+  return [SHEBANG, ...given, shared, own].join("");
+}
+
+/** A file without its first line; throws unless its header states just these names. */
+function readChecked(
+  file: URL,
+  stated: Readonly<Record<string, readonly string[] | undefined>>,
+): string {
+  const source = readFileSync(file, "utf8");
+  if (!source.startsWith(SHEBANG)) throw new Error(`${nameOf(file)} must begin with #!lua`);
+  for (const [label, names] of Object.entries(stated)) {
     const line = new RegExp(`^--@ ${label}(.*)$`, "m").exec(source)?.[1]?.trim();
-    if (line !== names.join(" ")) {
-      throw new Error(`${name} states ${label} "${line}" but its binding "${names.join(" ")}"`);
+    if (line !== names?.join(" ")) {
+      throw new Error(
+        `${nameOf(file)} states ${label} "${line}" but its binding "${names?.join(" ")}"`,
+      );
     }
   }
+  return source.slice(SHEBANG.length);
+}
+
+function nameOf(file: URL): string {
+  return file.pathname.split("/").at(-1) as string;
 }
 
 function checkCount(names: readonly string[], count: number, what: string): void {

@@ -6,7 +6,7 @@
  */
 import type { Seq } from "../protocol/ids.ts";
 
-/** Also written in the scripts of the edge. */
+/** The scripts of the edge are given it. */
 export const BLOCK_SIZE = 100;
 
 export function blockOf(seq: Seq): number {

@@ -1,6 +1,10 @@
 /**
  * One entry of a conversation stream. Its id is the command's position; `seq`
  * and the previous entry's id stand beside the payload, so that any gap shows.
+ *
+ * Histories are most of what Redis holds, so that id is written as the way back to
+ * it: `1500-3` is 1,500 ms before this entry, with 3 behind the dash. `-0` is left
+ * out, because Redis keeps what is a number alone as one, in 2 to 6 bytes.
  */
 import type { Brand, Seq, UserId } from "../protocol/ids.ts";
 import type { Position } from "../redis/position.ts";
@@ -25,7 +29,7 @@ export function conversationFields(entry: ConversationEntry): (string | Uint8Arr
     FIELD.seq,
     String(entry.seq),
     FIELD.prev,
-    entry.prev,
+    wayBack(entry.id, entry.prev),
     FIELD.payload,
     entry.payload,
   ];
@@ -38,9 +42,28 @@ export function readConversationEntry(id: Position, fields: readonly Buffer[]): 
   if (!seq || !prev || !payload) throw new Error(`conversation entry ${id} lacks a field`);
   return {
     id,
-    prev: prev.toString("latin1") as Position,
+    prev: goBack(id, prev.toString("latin1")),
     seq: Number(seq.toString("latin1")) as Seq,
     payload: payload as Uint8Array as Payload,
     leaver: leaver === undefined ? null : (leaver.toString("utf8") as UserId),
   };
+}
+
+function wayBack(from: Position, to: Position): string {
+  const dash = to.indexOf("-");
+  const ms = msOf(from) - msOf(to);
+  const rest = to.slice(dash + 1);
+  return rest === "0" ? String(ms) : `${ms}-${rest}`;
+}
+
+function goBack(from: Position, way: string): Position {
+  // Not the first sign: on the way to a later position, which no log holds, it is a minus.
+  const dash = way.indexOf("-", 1);
+  const rest = dash < 0 ? "0" : way.slice(dash + 1);
+  return `${msOf(from) - msOf(way)}-${rest}` as Position;
+}
+
+/** Of a position or a way: up to the dash, where parsing ends by itself. */
+function msOf(text: string): number {
+  return Number.parseInt(text, 10);
 }

@@ -27,7 +27,7 @@ export async function openDeployment(redis: Redis, keys: Keys): Promise<Deployme
   const stored = await redis.hgetall(key);
   if (stored["layout"] !== own.layout) {
     throw new DeploymentMismatchError(
-      `this Redis holds layout ${stored["layout"]}, this version of Millrace writes layout ${own.layout}`,
+      `this Redis holds layout ${stored["layout"]}, and this version of Millrace reads and writes only layout ${own.layout}: use the version that made it, or begin with an empty Redis`,
     );
   }
   if (stored["partitions"] !== own.partitions) {

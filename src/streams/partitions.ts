@@ -8,8 +8,8 @@ import type { Brand, RoomId, UserId } from "../protocol/ids.ts";
 /** One of P streams of commands: the unit of order, atomicity, ownership and scale. */
 export type PartitionId = Brand<number, "PartitionId">;
 
-/** Raised when either function below changes its answers. */
-export const LAYOUT_VERSION = 1;
+/** Raised when either function below changes its answers, or what is stored is written otherwise. */
+export const LAYOUT_VERSION = 2;
 export const PARTITIONS_MAX = 1_024;
 const SLOTS = 16_384;
 

@@ -5,8 +5,11 @@ import type { RunningEdge } from "../../src/edge/edge.ts";
 import { encodeClientFrame } from "../../src/protocol/codec.ts";
 import { parseCursor, type Cursor } from "../../src/protocol/cursor.ts";
 import type { Entry } from "../../src/protocol/frames.ts";
-import type { RoomId } from "../../src/protocol/ids.ts";
+import type { Epoch, RoomId, Seq } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
+import { RoomReader } from "../../src/edge/room-reader.ts";
+import type { Position } from "../../src/redis/position.ts";
+import { conversationFields, type Payload } from "../../src/streams/conversation.ts";
 import { engineOfFile, type Engine } from "./engine.ts";
 import { createRoom, type Peer } from "./peer.ts";
 
@@ -115,6 +118,29 @@ describe("a trimmed head", () => {
     expect((await ann.resume("trimmed", sameSeq)).status).toBe("reset");
     const origin = await ann.resume("trimmed", "1.0.0-0", 200);
     expect([origin.status, seqs(origin.entries)]).toEqual(["gap", [6, 7, 8, 9, 10]]);
+  });
+
+  it.each([
+    ["1000-0", "2500-0"],
+    ["1000-4097", "2500-0"],
+    ["2500-3", "2500-4"],
+    ["1700000000000-0", "1800000000000-8193"],
+  ])("[RS3] is none after %s where the first entry kept, %s, follows it", async (prev, first) => {
+    const room = `first-${prev}-${first}` as RoomId;
+    const entry = { id: first as Position, prev: prev as Position, seq: 7 as Seq, leaver: null };
+    const fields = conversationFields({ ...entry, payload: Uint8Array.of(1) as Payload });
+    await engine.admin.xadd(engine.conversation(room), first, ...(fields as string[]));
+    const { admin, keys } = engine;
+    const head = { kind: "public", epoch: 1, seq: 7, id: first };
+    await admin.hset(keys.room(keys.partitionOf(room), room), head);
+    const reader = new RoomReader(admin, keys);
+    const at = async (id: string): Promise<string> =>
+      (await reader.resumePoint(room, { epoch: 1 as Epoch, seq: 6 as Seq, id: id as Position }, 5))
+        .status;
+    const [ms, n] = prev.split("-").map(Number) as [number, number];
+    expect(await at(prev)).toBe("ok");
+    expect(await at(`${ms}-${n + 1}`)).toBe("reset");
+    expect(await at(`${ms + 1}-${n}`)).toBe("reset");
   });
 
   it("[RS3] of a room of which nothing is kept: its head is known still", async () => {

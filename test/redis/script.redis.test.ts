@@ -23,20 +23,25 @@ afterAll(async () => {
   await scene.stop();
 });
 
-function script(name: string, source: string, keys = ["counter"], args = ["by"]): Script<number> {
+function fileOf(name: string, source: string): URL {
   const file = pathToFileURL(join(dir, name));
   writeFileSync(file, source);
-  return new Script({ file, keys, args, decode: asInteger });
+  return file;
+}
+function script(name: string, source: string, keys = ["counter"], args = ["by"]): Script<number> {
+  return new Script({ file: fileOf(name, source), keys, args, decode: asInteger });
 }
 const ADD = "#!lua\n--@ keys counter\n--@ args by\nreturn redis.call('INCRBY', KEYS[1], ARGV[1])\n";
 
 describe("script files", () => {
-  const files = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter((name) =>
-    name.endsWith(".lua"),
-  );
+  const everything = readdirSync(SOURCES, { recursive: true, encoding: "utf8" });
+  const lua = everything.filter((name) => name.endsWith(".lua"));
+  const sourceOf = (name: string): string => readFileSync(new URL(name, SOURCES), "utf8");
+  const libraries = lua.filter((name) => /^--@ constants/m.test(sourceOf(name)));
+  const files = lua.filter((name) => !libraries.includes(name));
 
   it.each(files)("[OP52] %s begins with #!lua, says what it is, and states its keys", (name) => {
-    const source = readFileSync(new URL(name, SOURCES), "utf8");
+    const source = sourceOf(name);
     expect(source).toMatch(/^#!lua\n--\[\[\n {2}\S/);
     expect(source).toMatch(/^--@ keys \S/m);
     expect(source).toMatch(/Returns?\b|list of/);
@@ -44,8 +49,23 @@ describe("script files", () => {
     expect(source).not.toMatch(/\.p?call\('[A-Z]+',\s*(?:'XINFO',\s*)?'[^']*[{:]/);
   });
 
+  it.each(libraries)(
+    "[OP52] %s is a library: it says what it is and only has functions",
+    (name) => {
+      const source = sourceOf(name);
+      expect(source).toMatch(/^#!lua\n--\[\[\n {2}\S/);
+      // What it did by itself, every script that uses it would do.
+      const outside = source
+        .slice(source.indexOf("]]\n") + 3)
+        .split("\n")
+        .filter((line) => !/^( |--|$|local function |end$)/.test(line));
+      expect(outside).toEqual([]);
+    },
+  );
+
   it("[OP52] are all there", () => {
     expect(files.length).toBeGreaterThanOrEqual(6);
+    expect(libraries.length).toBeGreaterThanOrEqual(2);
   });
 });
 
@@ -73,6 +93,41 @@ describe("script binding", () => {
     expect(() => count.call([], [])).toThrow(/0 keys/);
     expect(count.call(["a"], []).keys).toHaveLength(1);
     expect(count.call(["a", "b", "c"], []).keys).toHaveLength(3);
+  });
+});
+
+describe("a library", () => {
+  const LIBRARY = "#!lua\n--@ constants STEP LIMIT\nlocal function step(x) return x + STEP end\n";
+  const USER = "#!lua\n--@ library steps.lua\n--@ keys\n--@ args x\nreturn step(ARGV[1])\n";
+  const made = (
+    source: string,
+    constants: Record<string, number> | null,
+    shared = LIBRARY,
+  ): Script<number> =>
+    new Script({
+      file: fileOf("uses.lua", source),
+      ...(constants && { library: { file: fileOf("steps.lua", shared), constants } }),
+      keys: [],
+      args: ["x"],
+      decode: asInteger,
+    });
+
+  it("[OP52] lends its functions, and its constants have the values of the binding", async () => {
+    const run = async (STEP: number): Promise<number> =>
+      made(USER, { STEP, LIMIT: 1 }).run(scene.redis, [], [2]);
+    expect([await run(5), await run(40)]).toEqual([7, 42]);
+  });
+
+  it.each([
+    ["is not stated", USER.replace("--@ library steps.lua\n", ""), { STEP: 5, LIMIT: 1 }, LIBRARY],
+    ["is of another name", USER.replace("steps", "strides"), { STEP: 5, LIMIT: 1 }, LIBRARY],
+    ["is stated and not bound", USER, null, LIBRARY],
+    ["lacks a constant", USER, { STEP: 5 }, LIBRARY],
+    ["has constants in another order", USER, { LIMIT: 1, STEP: 5 }, LIBRARY],
+    ["has no header", USER, {}, "#!lua\n"],
+    ["begins otherwise", USER, { STEP: 5, LIMIT: 1 }, LIBRARY.slice(6)],
+  ])("[OP52] is refused when it %s", (_what, source, constants, shared) => {
+    expect(() => made(source, constants, shared)).toThrow(/states|must begin/);
   });
 });
 

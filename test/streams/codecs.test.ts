@@ -104,6 +104,24 @@ describe("conversation entries", () => {
     );
   });
 
+  it.each([
+    ["1700000000000-0", "1699999998500-0", "1500"],
+    ["1700000000000-0", "1699999998500-4097", "1500-4097"],
+    ["1700000000000-4098", "1700000000000-4097", "0-4097"],
+    ["1700000000000-1", "1700000000000-0", "0"],
+    ["1700000000000-2", "0-0", "1700000000000"],
+  ])("[HI1] at %s name the one at %s as the way back to it, %s", (id, prev, way) => {
+    const entry = {
+      id: id as Position,
+      prev: prev as Position,
+      seq: 7 as Seq,
+      payload: Uint8Array.of(1) as Payload,
+      leaver: null,
+    };
+    const fields = conversationFields(entry);
+    expect(fields).toEqual(["n", "7", "p", way, "d", entry.payload]);
+  });
+
   it("[HI1] of another shape are refused", () => {
     expect(() => readConversationEntry("1-1" as Position, [Buffer.from("n")])).toThrow(/lacks/);
   });

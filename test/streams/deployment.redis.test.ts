@@ -17,7 +17,7 @@ describe("deployment", () => {
     );
     expect(opened).toEqual(Array.from({ length: 5 }, () => ({ epoch: 1 })));
     expect(await scene.redis.hgetall("chat:cfg")).toEqual({
-      layout: "1",
+      layout: "2",
       partitions: "16",
       epoch: "1",
     });
@@ -31,8 +31,9 @@ describe("deployment", () => {
   });
 
   it("[IN2] refuses another layout", async () => {
-    await scene.redis.hset("chat:cfg", "layout", "2");
-    await expect(openDeployment(scene.redis, new Keys(16))).rejects.toThrow(/layout 2/);
+    await scene.redis.hset("chat:cfg", "layout", "1");
+    const opened = openDeployment(scene.redis, new Keys(16));
+    await expect(opened).rejects.toThrow(/holds layout 1, .* only layout 2/);
   });
 
   it("[IN2] keeps its epoch", async () => {

@@ -28,7 +28,7 @@ const SIXTEEN = "8yc mws pt6 4x6 8ha eoi 4mt 4i4 265 22u c0h 6zp gio 5f 6o2 6kr"
 
 describe("partitions", () => {
   it("[IN2] are given to rooms by frozen vectors", () => {
-    expect(LAYOUT_VERSION).toBe(1);
+    expect(LAYOUT_VERSION).toBe(2);
     for (const [room, ...expected] of ROOMS) {
       const got = [1, 4, 16, 64, 1_024].map((p) => partitionOf(room as RoomId, p));
       expect([room, ...got]).toEqual([room, ...expected]);

@@ -10,13 +10,12 @@
 
   Returns {1, id} | {0, 'fenced'} | {0, 'alive'}
 ]]
+--@ library clock.lua
 --@ keys events log checkpoint edges
 --@ args fence incarnation facts batch
 if redis.call('HGET', KEYS[3], 'fence') ~= ARGV[1] then return {0, 'fenced'} end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ends = redis.call('ZSCORE', KEYS[4], ARGV[2])
-if ends and tonumber(ends) > now then return {0, 'alive'} end
+if ends and tonumber(ends) > now_ms() then return {0, 'alive'} end
 redis.call('ZREM', KEYS[4], ARGV[2])
 redis.call('HINCRBY', KEYS[2], 'commands', ARGV[3])
 return {1, redis.call('XADD', KEYS[1], '*', 'b', ARGV[4])}

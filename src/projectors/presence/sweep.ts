@@ -12,6 +12,7 @@ import type { RoomId, UserId } from "../../protocol/ids.ts";
 import { pipeline, type Redis, type RedisArg } from "../../redis/connect.ts";
 import { comparePositions, ORIGIN, type Position } from "../../redis/position.ts";
 import { array, asInteger, asText, readHash } from "../../redis/replies.ts";
+import { CLOCK } from "../../redis/clock.ts";
 import { runScripts, Script, type ScriptCall } from "../../redis/script.ts";
 import { readIncarnation } from "../../domain/presence.ts";
 import {
@@ -43,6 +44,7 @@ type Swept =
 
 const sweepScript = new Script<Swept>({
   file: new URL("./sweep.lua", import.meta.url),
+  library: CLOCK,
   keys: ["events", "log", "checkpoint", "edges"],
   args: ["fence", "incarnation", "facts", "batch"],
   decode(reply) {

@@ -20,10 +20,10 @@
   Returns {1, fence, checkpoint, commands, entries, try, struck, strikes}
        or {0, milliseconds left, owner}
 ]]
+--@ library clock.lua
 --@ keys events lease checkpoint
 --@ args owner ttl grace group
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
 local lease = redis.call('HMGET', KEYS[2], 'owner', 'expires', 'token', 'tried', 'try', 'suspect', 'struck', 'strikes')
 local expires = tonumber(lease[2] or '0')
 local ttl = tonumber(ARGV[2])
@@ -45,7 +45,7 @@ local token = tonumber(lease[3] or '0') + 1
 local fence = token .. ':' .. ARGV[1]
 redis.call('HSET', KEYS[3], 'fence', fence)
 redis.call('HSET', KEYS[2], 'token', token, 'owner', ARGV[1],
-  'expires', string.format('%.0f', now + ttl), 'tried', id, 'try', try, 'suspect', '', 'struck', struck, 'strikes', strikes)
+  'expires', now + ttl, 'tried', id, 'try', try, 'suspect', '', 'struck', struck, 'strikes', strikes)
 -- The group begins anew where the checkpoint stands: a worker has a name of its own for each life,
 -- and consumers of the dead would gather in it for ever. Refused only where there is no log yet.
 redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[4])

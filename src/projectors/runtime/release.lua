@@ -5,11 +5,11 @@
   way would bring the lease back to life with nobody behind it. Returns 1, or 0
   when another owner has it already.
 ]]
+--@ library clock.lua
 --@ keys lease checkpoint
 --@ args fence
 if redis.call('HGET', KEYS[2], 'fence') ~= ARGV[1] then return 0 end
-local time = redis.call('TIME')
-redis.call('HSET', KEYS[1], 'owner', '', 'expires', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+redis.call('HSET', KEYS[1], 'owner', '', 'expires', now_ms())
 redis.call('HDEL', KEYS[2], 'fence')
 redis.call('HDEL', KEYS[1], 'tried', 'try', 'suspect', 'struck', 'strikes')
 return 1

@@ -3,6 +3,7 @@ import type { Brand } from "../../protocol/ids.ts";
 import { pack } from "../../protocol/msgpack.ts";
 import type { Position } from "../../redis/position.ts";
 import { array, asInteger, asText } from "../../redis/replies.ts";
+import { CLOCK } from "../../redis/clock.ts";
 import { Script, type ScriptCall } from "../../redis/script.ts";
 import { BELLS_KEPT } from "../../streams/bell.ts";
 import { CORE_GROUP, type Keys } from "../../streams/keys.ts";
@@ -30,6 +31,7 @@ export type Acquired = Grant | { readonly outcome: "taken"; readonly leftMs: num
 
 export const acquireScript = new Script<Acquired>({
   file: new URL("./acquire.lua", import.meta.url),
+  library: CLOCK,
   keys: ["events", "lease", "checkpoint"],
   args: ["owner", "ttl", "grace", "group"],
   decode(reply) {
@@ -51,6 +53,7 @@ export const acquireScript = new Script<Acquired>({
 
 export const renewScript = new Script<boolean>({
   file: new URL("./renew.lua", import.meta.url),
+  library: CLOCK,
   keys: ["lease", "checkpoint"],
   args: ["fence", "ttl"],
   decode: (reply) => asInteger(reply) === 1,
@@ -58,6 +61,7 @@ export const renewScript = new Script<boolean>({
 
 export const releaseScript = new Script<boolean>({
   file: new URL("./release.lua", import.meta.url),
+  library: CLOCK,
   keys: ["lease", "checkpoint"],
   args: ["fence"],
   decode: (reply) => asInteger(reply) === 1,
@@ -66,6 +70,7 @@ export const releaseScript = new Script<boolean>({
 /** Ids of all live workers, the caller among them. */
 export const beatScript = new Script<readonly string[]>({
   file: new URL("./beat.lua", import.meta.url),
+  library: CLOCK,
   keys: ["workers"],
   args: ["worker", "ttl"],
   decode: (reply) => array(reply).map(asText),

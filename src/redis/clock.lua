@@ -1,0 +1,10 @@
+#!lua
+--[[
+  The server's clock, in whole milliseconds since 1970.
+]]
+--@ constants
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
