@@ -172,10 +172,9 @@ export class RoomList {
     for (const { through, unread, mentions, ...room } of rooms) {
       this.#put(this.#newer(room));
       const reading = this.#host.reading(room.room);
-      // What came meanwhile may be newer than the answer; if not, there is more to come.
-      if (reading.toldAtMs < askedAtMs) {
-        reading.listed({ through, unread, mentions }, room.head);
-      } else if (reading.inDoubt) this.refresh();
+      reading.listed({ through, unread, mentions, head: room.head }, askedAtMs);
+      // What raised the doubt came after the answer was given.
+      if (reading.inDoubt) this.refresh();
     }
   }
 

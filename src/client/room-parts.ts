@@ -191,7 +191,8 @@ export class RoomParts {
     const { name } = this.subscription.state;
     this.own.settle();
     if (name === "live" && this.#attends) this.#host.requestAttend(this);
-    if (name === "live") this.reading.connected();
+    const { last } = this.subscription.timeline;
+    if (name === "live" && last !== null) this.reading.live(last);
     // While it resumes on the same connection the server goes on telling.
     if (name !== "live" && name !== "resuming") {
       this.typing.lost();

@@ -116,7 +116,11 @@ describe("attending", () => {
     again.resumed([]);
     expect((await again.next("read")).through).toBe(entryAt(3).cursor);
     expect([room.unread, room.mentions, room.through]).toEqual([0, 0, 3]);
-    again.send({ type: "unread", room: ROOM, through: 3 as Seq, unread: 0, mentions: 0 });
+    again.send({
+      type: "unread",
+      room: ROOM,
+      ...{ through: 3 as Seq, unread: 0, mentions: 0, head: 3 as Seq },
+    });
     again.close(4000);
     const last = await server.welcomed();
     await last.next("resume");
@@ -196,7 +200,7 @@ describe("the list of rooms", () => {
     expect(client.list.unread).toBe(500);
     const told = event(client, "list");
     const about = { type: "unread", room: "room7" as RoomId } as const;
-    peer.send({ ...about, through: 8 as Seq, unread: 0, mentions: 0 });
+    peer.send({ ...about, through: 9 as Seq, unread: 0, mentions: 0, head: 9 as Seq });
     expect((await told).changed).toEqual(["room7"]);
     expect(client.list.unread).toBe(499);
   });

@@ -178,6 +178,6 @@ export const anyServerFrame: Arbitrary<ServerFrame> = fc.oneof(
     marks: fc.array(fc.record({ user, through: seq }), { maxLength: 20 }),
   }),
   frame("typists", { room, users: fc.array(user, { maxLength: 10 }) }),
-  frame("unread", { room, through: seq, unread: number, mentions: number }),
+  frame("unread", { room, through: seq, unread: number, mentions: number, head: seq }),
   frame("roomsChanged", { rooms: fc.array(room, { minLength: 1, maxLength: 20 }) }),
 ) as Arbitrary<ServerFrame>;

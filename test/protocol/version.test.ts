@@ -11,6 +11,7 @@ import { PROTOCOL_VERSION, SUBPROTOCOL } from "../../src/protocol/version.ts";
 const HASHES: Readonly<Record<number, string>> = {
   1: "50b9cafaedee0ef5c62095f978bece3c139c47be505efe09a520f6329fb383d0",
   2: "f778b49bbf438980a3a2be612e4f217b2d27fee10beabb07ecfc40e583af50ff",
+  3: "353681a49bbec68d977aa57c8eeee0256a3f40a0ad52fecb30757f00fb3aee8b",
 };
 
 it("[PV4] the frames of this protocol version are what they were", () => {
