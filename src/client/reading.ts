@@ -74,7 +74,7 @@ export class Reading {
   get counts(): Counts | null {
     return this.#unread.counts;
   }
-  /** True until the list says it anew. */
+  /** True while the counts are known to be wrong, until the server says them anew. */
   get inDoubt(): boolean {
     return this.#unread.inDoubt;
   }
