@@ -6,7 +6,7 @@ export type ChatInput =
   | { readonly type: "invite" | "dm"; readonly user: string }
   | { readonly type: "edit"; readonly text: string }
   | { readonly type: "react"; readonly reaction: string }
-  | { readonly type: "leave" | "delete" | "who" | "rooms" | "help" | "quit" }
+  | { readonly type: "leave" | "delete" | "older" | "who" | "rooms" | "help" | "quit" }
   | { readonly type: "wrong"; readonly problem: string };
 
 export const CHAT_HELP = [
@@ -18,6 +18,7 @@ export const CHAT_HELP = [
   "/edit TEXT     change your last message",
   "/delete        delete your last message",
   "/react EMOJI   react to the last message of somebody else",
+  "/older         what was said before",
   "/who           who is here",
   "/leave         leave this room",
   "/rooms         the rooms that you are in",
@@ -47,6 +48,7 @@ export function parseInput(line: string): ChatInput {
       return rest ? { type: name, reaction: rest } : missing("/react", "an emoji");
     case "leave":
     case "delete":
+    case "older":
     case "who":
     case "rooms":
     case "help":

@@ -96,6 +96,14 @@ export class ChatText {
     return [...lines, `${time}${this.nick(by, by)}${gap}  ${indented(text)}${notes}`];
   }
 
+  /** Entries from before those that were shown, with both their ends marked. */
+  older(entries: readonly Entry[]): string[] {
+    this.startOver();
+    const lines = entries.flatMap((entry) => this.entry(entry));
+    this.startOver();
+    return [this.note("before that:"), ...lines, this.note("that is what came before")];
+  }
+
   /** An own message that is not in effect yet. */
   unsent(text: string, state: "unsent" | "sending"): string {
     return this.dim(`\u2026 ${indented(text)}  (${state})`);

@@ -75,6 +75,9 @@ class ChatSession {
       // What is on the screen was read.
       room.read(entry);
     });
+    this.#client.on("older", ({ room, entries }) => {
+      if (room === this.#room) this.#screen.print(this.#text.older(entries));
+    });
     this.#client.on("gap", ({ room, after, before }) => {
       if (room === this.#room) this.#note(`${before - after - 1} messages between are not shown`);
     });
@@ -173,6 +176,12 @@ class ChatSession {
       }
       case "leave":
         return this.#leave();
+      case "older": {
+        const older = await this.#current().loadOlder();
+        if (older === "none") this.#note("there is nothing before that");
+        if (older === "full") this.#note("this program holds no more than that");
+        return;
+      }
       case "who":
         return this.#note(`here: ${presentText(this.#current().presence)}`);
       case "edit":

@@ -7,6 +7,7 @@ export const LOCAL_ERRORS = {
   outboxFull: "too many commands wait to be sent",
   unreachable: "the server cannot be reached",
   badReply: "the server's reply could not be read",
+  historyChanged: "the room's history was rebuilt; try again after its reset",
 } as const satisfies Record<string, string>;
 export type LocalErrorCode = keyof typeof LOCAL_ERRORS;
 export type ClientErrorCode = ErrorCode | LocalErrorCode;

@@ -13,11 +13,13 @@ export interface ClientEvents {
   state: ConnectionState;
   /** In order, each once. `live` is false while catching up. */
   entry: { readonly room: Room; readonly entry: Entry; readonly live: boolean };
+  /** `room.loadOlder` has put these in front of `room.entries`; their messages follow. */
+  older: { readonly room: Room; readonly entries: readonly Entry[] };
   /** A message of `room.messages` came, or a change of it. */
   message: { readonly room: Room; readonly message: Message };
   /** Forget what was shown of this room; entries follow. */
   reset: { readonly room: Room };
-  /** The entries between `after` and `before` are to be fetched with `room.history`. */
+  /** Entries begin anew at `before`; those after `after` are loaded by `room.loadOlder`, as far as they are kept. */
   gap: { readonly room: Room; readonly after: Seq; readonly before: Seq };
   /** `room.state` changed. */
   room: { readonly room: Room };

@@ -31,6 +31,7 @@ export type {
 export type { CallOptions, MessageRef, Room, RoomFollowOptions, SendOptions } from "./room.ts";
 export type { Member } from "./room-details.ts";
 export type { SocketConstructor, SocketLike } from "./socket.ts";
+export { ENTRIES_HELD_MAX, type Older } from "./timeline.ts";
 export type { FollowFrom, FollowOptions, SubscriptionState } from "./subscription.ts";
 export type { Cursor } from "../protocol/cursor.ts";
 export type { AckLevel, ChatEvent, ClientCommand, Entry, RoomKind } from "../protocol/frames.ts";

@@ -170,12 +170,12 @@ export class RoomList {
     const listed = new Set(rooms.map(({ room }) => room));
     for (const room of this.#lines.keys()) if (!listed.has(room)) this.#remove(room);
     for (const { through, unread, mentions, ...room } of rooms) {
+      const before = this.#lines.get(room.room)?.epoch ?? room.epoch;
       this.#put(this.#newer(room));
       const reading = this.#host.reading(room.room);
-      // What came meanwhile may be newer than the answer; if not, there is more to come.
-      if (reading.toldAtMs < askedAtMs) {
-        reading.listed({ through, unread, mentions }, room.head);
-      } else if (reading.inDoubt) this.refresh();
+      // Of a room that is not followed nobody else says so.
+      if (before !== room.epoch) reading.restart(true);
+      reading.listed({ through, unread, mentions, head: room.head }, askedAtMs);
     }
   }
 

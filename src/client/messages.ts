@@ -1,14 +1,22 @@
 /**
- * The newest messages of one room with all their changes folded in. A change of a
- * message that is not among them has nothing to do: whoever reads that message later
- * reads it with the change in it.
+ * The newest messages of one room with all their changes folded in, and older ones that
+ * were asked for. A change of a message that is not among them has nothing to do: whoever
+ * reads that message later reads it with the change in it.
  */
 import type { Entry } from "../protocol/frames.ts";
 import type { Seq, UserId } from "../protocol/ids.ts";
-import { changed, changeOf, messageOf, type Message, type PendingChange } from "./message.ts";
+import {
+  changed,
+  changeOf,
+  messageOf,
+  messagesOf,
+  type Message,
+  type PendingChange,
+} from "./message.ts";
 
 export class Messages {
   readonly #kept: number;
+  #held: number;
   readonly #me: () => UserId | null;
   /** Ascending by seq. */
   #list: Message[] = [];
@@ -18,6 +26,7 @@ export class Messages {
   /** `kept` is the number of newest messages that stay in memory. */
   constructor(kept: number, me: () => UserId | null) {
     this.#kept = kept;
+    this.#held = kept;
     this.#me = me;
   }
 
@@ -28,6 +37,7 @@ export class Messages {
 
   clear(): void {
     this.#list = [];
+    this.#held = this.#kept;
     this.#news.clear();
   }
 
@@ -38,8 +48,31 @@ export class Messages {
   /** An entry of the room, each once and in order. */
   take(entry: Entry): void {
     const message = messageOf(entry, this.#me());
-    if (message) this.#add(message);
-    else this.#change(entry);
+    if (!message) return this.#change(entry);
+    this.#list.push(message);
+    this.#news.add(message.seq);
+    if (this.#list.length > this.#held) this.#list.shift();
+    this.#replied(message);
+  }
+
+  /** From here on so many messages stay in memory. */
+  hold(most: number): void {
+    this.#held = most;
+  }
+
+  /** Entries from before those that were taken, and those that came after they had been read. */
+  prepend(older: readonly Entry[], later: readonly Entry[]): void {
+    const first = this.#list[0]?.seq ?? Infinity;
+    // More messages than entries may be here already.
+    const missing = messagesOf(older, this.#me()).filter(({ seq }) => seq < first);
+    this.#list.unshift(...missing);
+    for (const { seq } of missing) this.#news.add(seq);
+    // Messages that were here have these changes in them, and take none a second time.
+    for (const entry of later) {
+      const message = messageOf(entry, this.#me());
+      if (message) this.#replied(message);
+      else this.#change(entry);
+    }
   }
 
   setPending(seq: Seq, pending: readonly PendingChange[]): void {
@@ -55,14 +88,10 @@ export class Messages {
     return seqs.flatMap((seq) => this.find(seq) ?? []);
   }
 
-  #add(message: Message): void {
-    this.#list.push(message);
-    this.#news.add(message.seq);
-    if (this.#list.length > this.#kept) this.#list.shift();
-    const thread = message.replyTo === null ? null : this.find(message.replyTo);
+  #replied({ seq, replyTo }: Message): void {
+    const thread = replyTo === null ? null : this.find(replyTo);
     // Counted also where it is deleted by now: the entry that says so is still to come.
-    if (!thread || message.seq <= thread.through) return;
-    const { seq } = message;
+    if (!thread || seq <= thread.through) return;
     this.#replace({ ...thread, replies: thread.replies + 1, lastReply: seq, through: seq });
   }
 

@@ -13,7 +13,7 @@ import { parseCursor, type Cursor } from "../protocol/cursor.ts";
 import type { Entry } from "../protocol/frames.ts";
 import type { Seq, UserId } from "../protocol/ids.ts";
 import type { Agenda, Clock } from "./agenda.ts";
-import { Unread, type Counts } from "./unread.ts";
+import { Unread, type Counts, type ToldCounts } from "./unread.ts";
 
 /** Positions are said at most this often; only the newest of that time is. */
 export const READ_EVERY_MS = 250;
@@ -22,8 +22,8 @@ export const READ_PATIENCE_MS = 5_000;
 /** So often on one connection: the server has no word for a position that it had already. */
 export const READ_TRIES_MAX = 3;
 
-/** A position as the server told it. */
-export interface Position extends Counts {
+/** A position as the server told it, with the counts as of the entry `head`. */
+export interface Position extends ToldCounts {
   readonly through: Seq;
 }
 
@@ -35,7 +35,7 @@ export interface ReadingHost {
   me(): UserId | null;
   connected(): boolean;
   send(through: Cursor): void;
-  /** The counts may be wrong until they are read anew. */
+  /** The counts are wrong until they are read anew. */
   doubt(): void;
   /** `counts` or `through` changed. */
   changed(): void;
@@ -59,11 +59,10 @@ export class Reading {
   #lastOwn: Seq | null = null;
   #toldAtMs = -Infinity;
   #shown = "";
-  #inDoubt = false;
 
   constructor(host: ReadingHost) {
     this.#host = host;
-    this.#unread = new Unread(() => this.#doubt());
+    this.#unread = new Unread(() => host.doubt());
   }
 
   /** Everything up to here was read; null while it is not known. */
@@ -75,13 +74,9 @@ export class Reading {
   get counts(): Counts | null {
     return this.#unread.counts;
   }
-  /** True until the list says it anew. */
+  /** True while the counts are known to be wrong, until the server says them anew. */
   get inDoubt(): boolean {
-    return this.#inDoubt;
-  }
-  /** When the server said something without being asked, by this client's clock. */
-  get toldAtMs(): number {
-    return this.#toldAtMs;
+    return this.#unread.inDoubt;
   }
 
   /** Everything up to the entry was read. Whoever read further already loses nothing. */
@@ -101,36 +96,36 @@ export class Reading {
   }
 
   /** An `unread` frame. */
-  tell({ through, unread, mentions }: Position): void {
+  tell(told: Position): void {
+    if (told.head < (this.#asOf ?? 0)) return; // the list knew more
     this.#toldAtMs = this.#host.clock.now();
-    // It may be older than an own message that came before it; the list knows.
-    if (through < (this.#position ?? 0)) this.#doubt();
-    this.#take(through, { unread, mentions }, null);
+    this.#told(told);
   }
 
-  /** A line of the list of rooms, as of the entry `head`. */
-  listed({ through, unread, mentions }: Position, head: Seq): void {
-    this.#inDoubt = false;
-    const later = this.#lastOwn !== null && this.#lastOwn > head ? this.#lastOwn : through;
-    this.#take(Math.max(through, later) as Seq, { unread, mentions }, head);
-  }
-
-  connected(): void {
-    if (!this.#wish) return;
-    this.#wish = { ...this.#wish, tries: 0 };
-    this.#say();
+  /** A line of the list of rooms that was asked for at that time. */
+  listed(told: Position, askedAtMs: number): void {
+    // Positions move without an entry, so only the order tells which of two is the newer one.
+    const cameMeanwhile = this.#toldAtMs >= askedAtMs;
+    if (!cameMeanwhile || told.head > (this.#asOf ?? 0)) this.#told(told);
   }
 
   /** The room's entries begin anew; a history that is `another` has other positions as well. */
   restart(another: boolean): void {
-    // An own message may be among the entries that are left out.
-    if (this.#unread.last !== null) this.#doubt();
     this.#unread.restart(another);
     this.#lastOwn = null;
     if (!another) return;
     this.goBack();
     this.#position = null;
     this.#asOf = null;
+    // Nothing is known of it any more.
+    this.#host.doubt();
+  }
+
+  /** Everything after the entry `last` will be taken; the first one says so too. */
+  live(last: Seq): void {
+    this.#unread.begin(last);
+    this.#connected();
+    this.#show();
   }
 
   /** An entry of the room, each once and in order. */
@@ -142,6 +137,12 @@ export class Reading {
       if (this.#asOf === null ? live : entry.seq > this.#asOf) this.#own(entry.seq);
     }
     this.#show();
+  }
+
+  #connected(): void {
+    if (!this.#wish) return;
+    this.#wish = { ...this.#wish, tries: 0 };
+    this.#say();
   }
 
   #readsUpTo({ by, event }: Entry): boolean {
@@ -158,18 +159,15 @@ export class Reading {
     this.#unread.read(this.through as Seq);
   }
 
-  #take(through: Seq, counts: Counts, head: Seq | null): void {
-    this.#position = through;
-    this.#asOf = head ?? this.#unread.last ?? (0 as Seq);
+  #told({ through, ...told }: Position): void {
+    // An own message after what was told reads up to itself.
+    const own = this.#lastOwn !== null && this.#lastOwn > told.head ? this.#lastOwn : 0;
+    this.#position = Math.max(through, own) as Seq;
+    this.#asOf = told.head;
     this.#confirm();
-    this.#unread.tell(through, counts, head);
+    this.#unread.tell(this.#position, told);
     if (this.#wish) this.#unread.read(this.#wish.seq);
     this.#show();
-  }
-
-  #doubt(): void {
-    this.#inDoubt = true;
-    this.#host.doubt();
   }
 
   #confirm(): void {

@@ -8,6 +8,7 @@ import type { RoomId, UserId } from "../protocol/ids.ts";
 import type { Agenda, Clock } from "./agenda.ts";
 import type { Emitter } from "./emitter.ts";
 import type { ClientEvents } from "./events.ts";
+import { OlderPages } from "./older.ts";
 import { OwnCommands } from "./own-commands.ts";
 import { PresenceView } from "./presence.ts";
 import { Reading } from "./reading.ts";
@@ -50,6 +51,7 @@ export class RoomParts {
   readonly id: RoomId;
   readonly room: Room;
   readonly subscription: Subscription;
+  readonly older: OlderPages;
   readonly own: OwnCommands;
   readonly details: RoomDetails;
   readonly presence = new PresenceView();
@@ -64,9 +66,17 @@ export class RoomParts {
     this.id = id;
     this.#host = host;
     this.subscription = this.#makeSubscription();
+    const { timeline } = this.subscription;
+    this.older = new OlderPages({
+      timeline,
+      followed: () => this.subscription.followed,
+      epoch: () => this.subscription.epoch,
+      history: (query) => host.history(id, query),
+      loaded: (entries) => this.#older(entries),
+    });
     this.own = new OwnCommands(
-      this.subscription.timeline.messages,
-      () => ({ followed: this.subscription.followed, last: this.subscription.timeline.last }),
+      timeline.messages,
+      () => ({ followed: this.subscription.followed, last: timeline.last }),
       () => {
         this.#emit("pending");
         this.#tellMessages();
@@ -183,6 +193,12 @@ export class RoomParts {
     this.#tellMessages();
   }
 
+  #older(entries: readonly Entry[]): void {
+    for (const { seq } of entries) this.own.arrived(seq);
+    this.#host.emitter.emit("older", { room: this.room, entries });
+    this.#tellMessages();
+  }
+
   #restarted(another: boolean): void {
     this.reading.restart(another);
     if (another) this.receipts.clear();
@@ -194,7 +210,8 @@ export class RoomParts {
     const { name } = this.subscription.state;
     this.own.settle();
     if (name === "live" && this.#attends) this.#host.requestAttend(this);
-    if (name === "live") this.reading.connected();
+    const { last } = this.subscription.timeline;
+    if (name === "live" && last !== null) this.reading.live(last);
     // While it resumes on the same connection the server goes on telling.
     if (name !== "live" && name !== "resuming") {
       this.typing.lost();

@@ -18,6 +18,7 @@ import type {
 import type { Member } from "./room-details.ts";
 import type { RoomParts } from "./room-parts.ts";
 import type { FollowOptions, SubscriptionState } from "./subscription.ts";
+import type { Older } from "./timeline.ts";
 
 /** What a room needs of the client. */
 export interface RoomHost {
@@ -65,16 +66,23 @@ export class Room {
   get state(): SubscriptionState {
     return this.#parts.subscription.state;
   }
-  /** The newest entries, oldest first: a live view, at most `entriesKept` long. */
+  /**
+   * The newest entries, oldest first: a live view without a hole, at most `entriesKept` long, or
+   * ENTRIES_HELD_MAX after `loadOlder`.
+   */
   get entries(): readonly Entry[] {
     return this.#parts.subscription.timeline.entries;
   }
   /**
-   * The newest messages with all their changes, oldest first: a live view, at most `entriesKept`
-   * long. A message is a value, and a new one after each change.
+   * The newest messages with all their changes, oldest first: a live view, as long as `entries`
+   * may be. A message is a value, and a new one after each change.
    */
   get messages(): readonly Message[] {
     return this.#parts.subscription.timeline.messages.list;
+  }
+  /** Whether there is anything for `loadOlder` to load. */
+  get older(): Older {
+    return this.#parts.subscription.timeline.older;
   }
   /** One of `messages`, by its seq. */
   message(seq: Seq): Message | null {
@@ -245,8 +253,17 @@ export class Room {
   }
 
   /**
-   * A page of older (or missed) entries; it does not become part of `entries`. `messagesOf` makes
-   * messages of them.
+   * Puts the page before `entries` in front of them, and its messages in front of `messages`, where
+   * they change like all others. Resolves with `older`. Calls at the same time share one request,
+   * with the limit of the first (1 to LIMITS.pageEntries; 50). When the room begins anew meanwhile
+   * (`reset`, `gap`) the page is dropped. Rejects with ClientError: `invalid` before `follow` has
+   * brought the first page, `historyChanged` shortly before a `reset`.
+   */
+  loadOlder(limit?: number): Promise<Older> {
+    return mayIgnore(this.#parts.older.load(limit));
+  }
+  /**
+   * Any page of entries; it does not become part of `entries`. `messagesOf` makes messages of them.
    */
   history(query: HistoryQuery = {}): Promise<HistoryPage> {
     return this.#host.history(this.id, query);

@@ -1,20 +1,25 @@
 /**
- * What is unread in one room. The server says how far this user has read, and how many
- * messages that leaves; between its words the entries are counted here, as it counts
- * them: messages by others after the position, deleted ones left out.
+ * What is unread in one room. The server says how far this user has read, how many
+ * messages that leaves, and as of which entry; later entries are counted here, as it
+ * counts them: messages by others after the position, deleted ones left out.
  *
  *        older part, counted by the server │ tail: known message by message
  *   ───────────●───────────────────────────┼─────────────────────────────────▶ seq
  *           through                       from                            last
  *
  * Mostly the position lies in the tail, and then the count follows from what is known
- * here. Otherwise the server's count is split once, and the older part stays as it is;
- * a change of a message in there puts the count in doubt.
+ * here. Otherwise the server's count is split once, and the older part stays as it is.
+ *
+ * Three things cannot be counted here while the position is in the older part, and
+ * then the server has to say it anew: what happened between its word and the first
+ * entry here; a change of a message in the older part, because nobody here knows who
+ * wrote that and whom it called; and, for a word from before an edit or a deletion that
+ * has come already, how much of it the tail was then.
  */
 import type { Entry } from "../protocol/frames.ts";
 import type { Seq, UserId } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { changeOf, messageOf } from "./message.ts";
+import { changeOf, messageOf, type Message } from "./message.ts";
 
 /** Messages by others that are known one by one. */
 export const TAIL_MESSAGES_MAX = LIMITS.unreadCounted;
@@ -29,6 +34,8 @@ export interface ToldCounts extends Counts {
 }
 interface Tail {
   readonly callsMe: boolean;
+  /** False after an edit that came without its text, until the one that took its place comes. */
+  readonly isSure: boolean;
   /** The newest change that this takes into account. */
   readonly changedIn: Seq;
 }
@@ -46,8 +53,12 @@ export class Unread {
   #older: Counts | null = null;
   #through: Seq | null = null;
   #counts: Counts | null = null;
+  /** The newest entry that deleted or edited a message, or says that one was. */
+  #changedIn = 0 as Seq;
+  /** What the server says as of this entry, or a later one, is enough to count on from. */
+  #wanted = 0 as Seq;
 
-  /** `doubt` is called where the count may be wrong until the server says it anew. */
+  /** `doubt` is called where the count is wrong until the server says it anew. */
   constructor(doubt: () => void) {
     this.#doubt = doubt;
   }
@@ -56,8 +67,9 @@ export class Unread {
   get counts(): Counts | null {
     return this.#counts;
   }
-  get last(): Seq | null {
-    return this.#last;
+  /** What the server said last is not enough. */
+  get inDoubt(): boolean {
+    return this.#told !== null && this.#told.head < this.#wanted && !this.#covers;
   }
 
   /** The room's entries begin anew; what was said of `another` history says nothing of this one. */
@@ -66,19 +78,20 @@ export class Unread {
     this.#from = null;
     this.#last = null;
     this.#older = null;
-    if (!another) return;
+    this.#changedIn = 0 as Seq;
+    // Without a word of the server nothing tells how much was left out.
+    if (!another && this.#told !== null) return;
     this.#told = null;
     this.#through = null;
     this.#counts = null;
+    this.#wanted = 0 as Seq;
   }
 
-  /** The server's word; `head` null where it does not say as of when. */
-  tell(through: Seq, counts: Counts, head: Seq | null): void {
-    this.#told = { ...counts, head: head ?? this.#last ?? (0 as Seq) };
+  /** The server's word, to be counted on from its `head`. */
+  tell(through: Seq, told: ToldCounts): void {
+    this.#told = told;
     this.#through = through;
     this.#split();
-    // As of when the counts hold is not known, and they are not all counted here.
-    if (head === null && !this.#covers && this.#last !== null) this.#doubt();
     this.#count();
   }
 
@@ -89,28 +102,39 @@ export class Unread {
     this.#count();
   }
 
+  /** Everything after `seq` will be taken. */
+  begin(seq: Seq): void {
+    if (this.#from !== null) return;
+    this.#from = seq;
+    this.#last = seq;
+    this.#split();
+    this.#count();
+  }
+
   /** An entry of the room, each once and in order. */
   take(entry: Entry, me: UserId | null): void {
     const { seq } = entry;
-    const isFirst = this.#from === null;
-    this.#from ??= (seq - 1) as Seq;
+    this.begin((seq - 1) as Seq);
     this.#last = seq;
-    if (isFirst) {
-      this.#split();
-      this.#count();
-    }
     const message = messageOf(entry, me);
     if (message === null) this.#change(entry, me);
-    else if (message.by !== me && !message.deleted) {
-      const { callsMe, through } = message;
-      this.#tail.set(seq, { callsMe, changedIn: through });
-      this.#trim();
-      this.#add(seq, callsMe);
-    }
+    else if (message.by !== me) this.#message(message);
     if (this.#told?.head === seq) {
       this.#split();
       this.#count();
     }
+  }
+
+  #message({ seq, callsMe, through, deleted, edits }: Message): void {
+    if (deleted || edits > 0) this.#changed(through);
+    if (deleted) return;
+    this.#tail.set(seq, { callsMe, isSure: true, changedIn: through });
+    this.#trim();
+    this.#add(seq, callsMe);
+  }
+
+  #changed(seq: Seq): void {
+    if (seq > this.#changedIn) this.#changedIn = seq;
   }
 
   get #covers(): boolean {
@@ -126,17 +150,19 @@ export class Unread {
     if (change?.type !== "message.deleted" && change?.type !== "message.edited") return;
     const known = this.#tail.get(change.target);
     if (!known) {
-      const from = this.#from ?? 0;
-      const counted = this.#through !== null && change.target > this.#through;
-      if (counted && change.target <= from && entry.seq > (this.#told?.head ?? 0)) this.#doubt();
+      if (change.target > (this.#from ?? 0)) return;
+      this.#changed(entry.seq);
+      if (change.target > (this.#through ?? 0)) this.#want(entry.seq);
       return;
     }
     if (entry.seq <= known.changedIn) return;
+    this.#changed(entry.seq);
     if (change.type === "message.deleted") this.#tail.delete(change.target);
-    else if (change.text !== null) {
-      const { mentions = [], everyone = false } = change;
-      const callsMe = everyone || (me !== null && mentions.includes(me));
-      this.#tail.set(change.target, { callsMe, changedIn: entry.seq });
+    else {
+      const { text, mentions = [], everyone = false } = change;
+      const isSure = text !== null;
+      const callsMe = isSure ? everyone || (me !== null && mentions.includes(me)) : known.callsMe;
+      this.#tail.set(change.target, { callsMe, isSure, changedIn: entry.seq });
     }
     this.#count();
   }
@@ -172,9 +198,13 @@ export class Unread {
       unread: Math.max(0, unread - known.unread),
       mentions: Math.max(0, mentions - known.mentions),
     };
-    // Entries between what was told and the first one here were seen by neither.
-    const from = this.#from ?? head;
-    if (!this.#covers && from > head) this.#doubt();
+    const isSure = [...this.#tail.values()].every((each) => each.isSure);
+    this.#want(Math.max(this.#from ?? 0, this.#changedIn, isSure ? 0 : head + 1) as Seq);
+  }
+
+  #want(seq: Seq): void {
+    if (seq > this.#wanted) this.#wanted = seq;
+    if (this.inDoubt) this.#doubt();
   }
 
   #inTail(until: number): Counts {

@@ -49,6 +49,8 @@ export class Receipts {
   readonly #moved = new Map<RoomId, Map<UserId, Seq>>();
   /** Whose counts are to be read, once for each room; in order. */
   readonly #wanted = new Map<string, MovedMark>();
+  /** Whose counts are being read, at most READS_AT_ONCE. */
+  readonly #underWay = new Map<string, MovedMark>();
   #reads = 0;
   /** Who has come to a room in this turn, and is told with one read. */
   readonly #arrived = new Map<RoomId, Attendee[]>();
@@ -75,6 +77,7 @@ export class Receipts {
     if (this.#timer) clearTimeout(this.#timer);
     if (this.#crowdTimer) clearTimeout(this.#crowdTimer);
     this.#wanted.clear();
+    this.#underWay.clear();
   }
 
   hear({ marks }: Bell): void {
@@ -137,12 +140,15 @@ export class Receipts {
 
   #tellReader(mark: MovedMark): void {
     const { room, user, through, atHead } = mark;
+    const key = `${room} ${user}`;
+    // An answer on its way may be from before this move, and is not to be told after it.
+    this.#underWay.delete(key);
     if (atHead) {
-      this.#wanted.delete(`${room} ${user}`);
-      this.#unread(mark, { through, unread: 0, mentions: 0 });
+      this.#wanted.delete(key);
+      this.#unread(mark, { through, unread: 0, mentions: 0, head: through });
       return;
     }
-    this.#wanted.set(`${room} ${user}`, mark);
+    this.#wanted.set(key, mark);
     this.#readNext();
   }
 
@@ -150,23 +156,27 @@ export class Receipts {
     for (const [key, mark] of this.#wanted) {
       if (this.#reads >= READS_AT_ONCE) return;
       this.#wanted.delete(key);
+      this.#underWay.set(key, mark);
       this.#reads++;
       this.#tally.countReads++;
       this.#rooms
         .unread(mark.user, mark.room)
         .then(
-          (unread) => unread && this.#unread(mark, unread),
+          (unread) => {
+            if (unread && this.#underWay.get(key) === mark) this.#unread(mark, unread);
+          },
           (error: unknown) => this.#log.debug({ err: error }, "counts could not be read"),
         )
         .finally(() => {
+          if (this.#underWay.get(key) === mark) this.#underWay.delete(key);
           this.#reads--;
           this.#readNext();
         });
     }
   }
 
-  #unread({ room, user }: MovedMark, { through, unread, mentions }: Unread): void {
-    this.#host.tell(user, { type: "unread", room, through, unread, mentions });
+  #unread({ room, user }: MovedMark, { through, unread, mentions, head }: Unread): void {
+    this.#host.tell(user, { type: "unread", room, through, unread, mentions, head });
   }
 
   #note({ room, user, through }: MovedMark): void {

@@ -37,6 +37,8 @@ export interface Unread {
   readonly unread: number;
   /** Those among them that call the user. */
   readonly mentions: number;
+  /** The newest entry of the room that this takes into account. */
+  readonly head: Seq;
 }
 export interface ListedRoom extends Unread {
   readonly room: RoomId;
@@ -44,7 +46,6 @@ export interface ListedRoom extends Unread {
   readonly kind: RoomKind;
   readonly name: string;
   readonly epoch: Epoch;
-  readonly head: Seq;
   /** The newest message, as pages show it; none where there is none, or it is no longer kept. */
   readonly last: Entry | null;
 }
@@ -182,4 +183,4 @@ function readListed(user: UserId, room: RoomId, standing: Standing): ListedRoom 
   };
 }
 
-const NOTHING_UNREAD: Unread = { through: 0 as Seq, unread: 0, mentions: 0 };
+const NOTHING_UNREAD: Omit<Unread, "head"> = { through: 0 as Seq, unread: 0, mentions: 0 };

@@ -265,10 +265,13 @@ export const SERVER_FRAMES = {
   },
   /** Everybody else who types there now; empty when nobody does any more. */
   typists: { code: 13, fields: { room, users: list(user, LIMITS.typistsShown) } },
-  /** One's own position and counts in a room, changed on this or another device. */
+  /**
+   * One's own position and counts in a room, changed on this or another device, as of the entry
+   * `head`: later entries are not counted yet.
+   */
   unread: {
     code: 14,
-    fields: { room, through: seq, unread: uint(), mentions: uint() },
+    fields: { room, through: seq, unread: uint(), mentions: uint(), head: seq },
   },
   /** The list of one's rooms has changed: one was joined, left, or one is invited. */
   roomsChanged: { code: 15, fields: { rooms: list(room, LIMITS.roomsPerResume, 1) } },

@@ -1,5 +1,5 @@
 /** Raised with every change to a frame; a test holds it against the hash of the schema. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** WebSocket sub-protocols, in the server's order of preference. */
 export const SUBPROTOCOL = {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { chat } from "../../src/cli/chat.ts";
 import { parseInput } from "../../src/cli/chat-input.ts";
 import { ChatText, clean } from "../../src/cli/chat-text.ts";
-import { entryAt } from "../client/scripted-server.ts";
+import { entriesFrom, entryAt } from "../client/scripted-server.ts";
 import { SmallTerminal } from "./small-terminal.ts";
 import { TinyChat } from "./tiny-chat.ts";
 
@@ -128,6 +128,35 @@ describe("in line mode", () => {
     expect(session.text()).toContain("-- you have left dm.x");
     session.type("/join no such name");
     await until(() => expect(session.text()).toContain("a room id is like"));
+  });
+
+  it("[CL18] shows what was said before, as far as there is something", async () => {
+    const said = entriesFrom(1, 60);
+    tiny = await TinyChat.start("ann", (request, response) => {
+      const query = new URL(request.url ?? "", "http://host").searchParams;
+      const before = Number(query.get("before"));
+      const entries = said.slice(Math.max(0, before - 1 - 4), before - 1);
+      const more = entries[0]?.seq !== 1;
+      response.end(JSON.stringify({ room: "general", epoch: 1, head: 60, more, entries }));
+    });
+    tiny.open("general", said, ["ann"]);
+    tiny.pageEntries = 52;
+    const session = open();
+    await until(() => expect(session.text()).toContain("message 60"));
+    expect(session.text()).not.toContain("message 8\n");
+    session.type("/older");
+    await until(() => expect(session.text()).toContain("-- that is what came before"));
+    const shown = session.text().split("-- before that:")[1] ?? "";
+    expect([...shown.matchAll(/message (\d+)/g)].map(([, seq]) => seq)).toEqual([
+      "5",
+      "6",
+      "7",
+      "8",
+    ]);
+    expect(session.text()).not.toContain("nothing before");
+    session.type("/older");
+    await until(() => expect(session.text()).toContain("-- there is nothing before that"));
+    expect(session.text()).toContain("message 1\n");
   });
 
   it("[CL18] changes and answers messages, and says who is there", async () => {

@@ -12,6 +12,8 @@ export class TinyChat {
   peer: Peer | null = null;
   /** Commands that change messages; they are said to be in effect. */
   readonly changes: ClientCommand[] = [];
+  /** Of a newest page. */
+  pageEntries = 1_000;
   /** While true, commands are read and not answered. */
   silent = false;
   readonly #user: string;
@@ -73,7 +75,8 @@ export class TinyChat {
       return peer.resumed([], { ...head, status: "refused" });
     }
     const entries = this.rooms.get(room) ?? [];
-    const known = cursor === null ? 0 : (parseCursor(cursor)?.seq ?? 0);
+    const newest = Math.max(0, entries.length - this.pageEntries);
+    const known = cursor === null ? newest : (parseCursor(cursor)?.seq ?? 0);
     const status = cursor === null ? "snapshot" : "ok";
     peer.resumed(entries.slice(known), { ...head, status, head: entries.length as Seq });
   }

@@ -116,7 +116,14 @@ describe("attending", () => {
     again.resumed([]);
     expect((await again.next("read")).through).toBe(entryAt(3).cursor);
     expect([room.unread, room.mentions, room.through]).toEqual([0, 0, 3]);
-    again.send({ type: "unread", room: ROOM, through: 3 as Seq, unread: 0, mentions: 0 });
+    again.send({
+      type: "unread",
+      room: ROOM,
+      through: 3 as Seq,
+      unread: 0,
+      mentions: 0,
+      head: 3 as Seq,
+    });
     again.close(4000);
     const last = await server.welcomed();
     await last.next("resume");
@@ -196,8 +203,42 @@ describe("the list of rooms", () => {
     expect(client.list.unread).toBe(500);
     const told = event(client, "list");
     const about = { type: "unread", room: "room7" as RoomId } as const;
-    peer.send({ ...about, through: 8 as Seq, unread: 0, mentions: 0 });
+    peer.send({ ...about, through: 9 as Seq, unread: 0, mentions: 0, head: 9 as Seq });
     expect((await told).changed).toEqual(["room7"]);
     expect(client.list.unread).toBe(499);
+  });
+});
+
+describe("older entries", () => {
+  it("[CL30] come as messages and as an event, with what is pending of them", async () => {
+    const older = entriesFrom(1, 5);
+    const client = newClient({
+      fetch: async () => {
+        const page = { room: ROOM, epoch: 1, head: 7, more: false, entries: older };
+        return new Response(JSON.stringify(page));
+      },
+    });
+    void client.connect();
+    const peer = await server.welcomed();
+    const room = client.room(ROOM);
+    await expect(room.loadOlder()).rejects.toMatchObject({ code: "invalid" });
+    const live = room.follow({ limit: 2 });
+    await peer.next("resume");
+    peer.resumed(entriesFrom(6, 7), { status: "snapshot" });
+    await live;
+    expect(room.older).toBe("more");
+    void room.react(entryAt(3), "👍");
+    const told: string[] = [];
+    client.on("entry", ({ entry }) => told.push(`entry ${entry.seq}`));
+    client.on("older", ({ entries }) => told.push(`older ${entries.length}`));
+    client.on("message", ({ message }) => told.push(`message ${message.seq}`));
+    expect(await room.loadOlder(5)).toBe("none");
+    expect(told).toEqual(["older 5", ...older.map(({ seq }) => `message ${seq}`)]);
+    expect(room.messages.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(room.message(3 as Seq)?.pending).toHaveLength(1);
+    const changed = event(client, "message");
+    peer.entries(happened(8, "bob", { type: "message.edited", target: 2 as Seq, text: "changed" }));
+    expect((await changed).message).toMatchObject({ seq: 2, text: "changed" });
+    expect(room.message(2 as Seq)).toBe((await changed).message);
   });
 });

@@ -7,6 +7,7 @@ import type { RunningEdge } from "../../src/edge/edge.ts";
 import { type Engine, engineOfFile, token } from "../edge/engine.ts";
 import { openList } from "./examples/list.ts";
 import { openRoom } from "./examples/messages.ts";
+import { openScroller } from "./examples/older.ts";
 import { takePart } from "./examples/people.ts";
 
 const SEED = 20_241_126;
@@ -106,6 +107,36 @@ describe("several devices", () => {
     });
   });
 
+  it(`[CL28, CL30] that scroll back meanwhile show all of it in the end (seed ${SEED})`, async () => {
+    const dice = seeded(SEED + 1);
+    const first = await clientOf("ann");
+    const room = await first.createRoom({ room: "scrolled", kind: "public", name: "Scrolled" });
+    await room.follow({ limit: 200 });
+    const all = [await clientOf("bob"), await clientOf("cid", 1)];
+    for (const client of all) await client.room(room.id).join();
+    for (let i = 0; i < 90; i++) await act(room, dice).catch(() => undefined);
+    const rooms = all.map((client) => client.room(room.id));
+    for (const one of rooms) await one.follow({ limit: 5 });
+    for (let round = 0; round < 10; round++) {
+      const acts = [room, ...rooms].flatMap((one) =>
+        Array.from({ length: 4 }, () => act(one, dice).catch(() => undefined)),
+      );
+      for (const one of rooms) void one.loadOlder(1 + Math.floor(dice() * 12));
+      await Promise.all(acts);
+    }
+    await until(async () => {
+      const page = await room.history({ limit: 200 });
+      const before = await room.history({ limit: 200, before: page.entries[0]?.seq as never });
+      const entries = [...before.entries, ...page.entries];
+      expect(entries[0]?.seq).toBe(1);
+      for (const [i, one] of rooms.entries()) {
+        while ((await one.loadOlder(50)) === "more");
+        expect(one.entries.map(({ seq }) => seq)).toEqual(entries.map(({ seq }) => seq));
+        expect(plain(one.messages)).toEqual(plain(messagesOf(entries, all[i]?.user ?? null)));
+      }
+    });
+  });
+
   it("[CL23] read on one what the other then need not", async () => {
     const [phone, laptop, bob] = [
       await clientOf("dan"),
@@ -138,10 +169,33 @@ function engineSockets(all: readonly ChatClient[]): (() => void)[] {
 describe("the examples of docs/sdk.md", () => {
   const guide = readFileSync("docs/sdk.md", "utf8");
 
-  it.each(["messages", "people", "list"])("[CL29] are the ones that run: %s", (name) => {
+  it.each(["messages", "older", "people", "list"])("[CL29] are the ones that run: %s", (name) => {
     const code = readFileSync(`test/client/examples/${name}.ts`, "utf8");
     const shown = code.replace("../../../src/client/index.ts", "millrace/client").trimEnd();
     expect(guide).toContain(`<!-- example: ${name} -->\n\n\`\`\`ts\n${shown}\n\`\`\``);
+  });
+
+  it("[CL29, CL30] show a room as one list, back to its beginning", async () => {
+    const [ann, bob] = [await clientOf("ann"), await clientOf("bob", 1)];
+    const { id } = await ann.createRoom({ room: "scroll", kind: "public", name: "Scroll" });
+    await bob.room(id).join();
+    for (let i = 0; i < 120; i++) void ann.room(id).send(`message ${i}`);
+    await ann.room(id).send("the last one");
+    let shown: readonly Message[] = [];
+    let whole = false;
+    const atTheTop = await openScroller(bob, id, (messages, isWhole) => {
+      [shown, whole] = [messages, isWhole];
+    });
+    expect([shown.length, whole]).toEqual([20, false]);
+    while (bob.room(id).older === "more") await atTheTop();
+    expect(whole).toBe(true);
+    expect(shown.map(({ text }) => text)).toEqual([
+      ...Array.from({ length: 120 }, (_, i) => `message ${i}`),
+      "the last one",
+    ]);
+    const [first] = shown;
+    await ann.room(id).edit(first as Message, "the first one");
+    await until(() => expect(shown[0]).toMatchObject({ text: "the first one", edits: 1 }));
   });
 
   it("[CL22, CL25, CL29] tell who is there, who types and who has read", async () => {

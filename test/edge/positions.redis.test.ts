@@ -71,7 +71,7 @@ describe("positions", () => {
     phone.send({ type: "read", room, through: cursorOf(phone, room, 5) });
     for (const device of [phone, laptop]) {
       const frame = await unreadOf(device, { room, through: 5 as never });
-      expect(frame).toMatchObject({ unread: 0, mentions: 0 });
+      expect(frame).toMatchObject({ unread: 0, mentions: 0, head: 5 });
     }
     expect(ben.frames.some(({ type }) => type === "unread")).toBe(false);
   });
@@ -85,11 +85,13 @@ describe("positions", () => {
     expect(await unreadOf(laptop, { through: 4 as never })).toMatchObject({
       unread: 1,
       mentions: 0,
+      head: 5,
     });
     await applied(phone.run({ type: "markUnread", room, message: cursorOf(phone, room, 3) }));
     expect(await unreadOf(laptop, { through: 2 as never })).toMatchObject({
       unread: 3,
       mentions: 1,
+      head: 5,
     });
     await laptop.say(room, "my answer");
     expect(await listed("ann-rest", room)).toMatchObject({ unread: 0, mentions: 0, through: 6 });

@@ -178,7 +178,7 @@ export const anyServerFrame: Arbitrary<ServerFrame> = fc.oneof(
     marks: fc.array(fc.record({ user, through: seq }), { maxLength: 20 }),
   }),
   frame("typists", { room, users: fc.array(user, { maxLength: 10 }) }),
-  frame("unread", { room, through: seq, unread: number, mentions: number }),
+  frame("unread", { room, through: seq, unread: number, mentions: number, head: seq }),
   frame("readers", {
     room,
     steps: fc.array(fc.record({ through: seq, readers: number }), { maxLength: 20 }),
