@@ -151,7 +151,7 @@ export class ChatClient {
 
   /** Throws ClientError `invalid` for what cannot be a room id. */
   room(id: string): Room {
-    return this.#rooms.get(id).room;
+    return this.#rooms.handle(id);
   }
 
   /** Resolves when the room exists. Without `room` the server makes up an id. */

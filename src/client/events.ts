@@ -1,40 +1,41 @@
 import type { ErrorCode } from "../protocol/errors.ts";
-import type { ClientCommand, Entry } from "../protocol/frames.ts";
-import type { Seq } from "../protocol/ids.ts";
+import type { ClientCommand } from "../protocol/frames.ts";
 import type { ClientError } from "./client-error.ts";
 import type { ConnectionState } from "./connection.ts";
 import type { ListChange } from "./list.ts";
-import type { Message } from "./message.ts";
 import type { Outcome } from "./outbox.ts";
+import type { RoomEvents } from "./room-parts.ts";
 import type { Room } from "./room.ts";
+
+type OfRoom<E extends keyof RoomEvents> = RoomEvents[E] & { readonly room: Room };
 
 /** Everything that a client tells its application. */
 export interface ClientEvents {
   state: ConnectionState;
   /** In order, each once. `live` is false while catching up. */
-  entry: { readonly room: Room; readonly entry: Entry; readonly live: boolean };
+  entry: OfRoom<"entry">;
   /** `room.loadOlder` has put these in front of `room.entries`; their messages follow. */
-  older: { readonly room: Room; readonly entries: readonly Entry[] };
+  older: OfRoom<"older">;
   /** A message of `room.messages` came, or a change of it. */
-  message: { readonly room: Room; readonly message: Message };
+  message: OfRoom<"message">;
   /** Forget what was shown of this room; entries follow. */
-  reset: { readonly room: Room };
+  reset: OfRoom<"reset">;
   /** Entries begin anew at `before`; those after `after` are loaded by `room.loadOlder`, as far as they are kept. */
-  gap: { readonly room: Room; readonly after: Seq; readonly before: Seq };
+  gap: OfRoom<"gap">;
   /** `room.state` changed. */
-  room: { readonly room: Room };
+  room: OfRoom<"room">;
   /** `room.pending` changed, or what is pending of one of its messages. */
-  pending: { readonly room: Room };
+  pending: OfRoom<"pending">;
   /** `room.name`, `room.kind` or `room.members` changed. */
-  details: { readonly room: Room };
+  details: OfRoom<"details">;
   /** `room.presence` changed. */
-  presence: { readonly room: Room };
+  presence: OfRoom<"presence">;
   /** `room.typists` changed. */
-  typists: { readonly room: Room };
+  typists: OfRoom<"typists">;
   /** `room.receipts` changed. */
-  receipts: { readonly room: Room };
+  receipts: OfRoom<"receipts">;
   /** `room.unread`, `room.mentions` or `room.through` changed. */
-  unread: { readonly room: Room };
+  unread: OfRoom<"unread">;
   /** `client.list` changed; changes of one turn come together. */
   list: ListChange;
   outcome: { readonly command: ClientCommand; readonly outcome: Outcome | ClientError };

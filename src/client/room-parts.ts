@@ -4,17 +4,16 @@
  * room's frames and entries come in here and go to the parts that they concern.
  */
 import type { ClientFrame, Entry, ServerFrame } from "../protocol/frames.ts";
-import type { RoomId, UserId } from "../protocol/ids.ts";
+import type { RoomId, Seq, UserId } from "../protocol/ids.ts";
 import type { Agenda, Clock } from "./agenda.ts";
-import type { Emitter } from "./emitter.ts";
-import type { ClientEvents } from "./events.ts";
+import type { Message } from "./message.ts";
 import { OlderPages } from "./older.ts";
 import { OwnCommands } from "./own-commands.ts";
 import { PresenceView } from "./presence.ts";
 import { Reading } from "./reading.ts";
 import { Receipts } from "./receipts.ts";
+import type { HistoryPage, HistoryQuery, RoomInfo } from "./replies.ts";
 import { RoomDetails } from "./room-details.ts";
-import { Room, type RoomHost } from "./room.ts";
 import { Subscription } from "./subscription.ts";
 import { Typing } from "./typing.ts";
 
@@ -24,13 +23,30 @@ export type RoomFrame = Extract<
   { room: RoomId; type: Exclude<ServerFrame["type"], "applied"> }
 >;
 
+/** What a room tells, beside which room it is. */
+export interface RoomEvents {
+  entry: { readonly entry: Entry; readonly live: boolean };
+  older: { readonly entries: readonly Entry[] };
+  message: { readonly message: Message };
+  gap: { readonly after: Seq; readonly before: Seq };
+  reset: object;
+  room: object;
+  pending: object;
+  details: object;
+  presence: object;
+  typists: object;
+  receipts: object;
+  unread: object;
+}
+/** Events that only say that something is different. */
+type RoomChange = Exclude<keyof RoomEvents, "entry" | "older" | "message" | "gap">;
+
 /** What the parts of a room need of the client. */
-export interface PartsHost extends RoomHost {
+export interface PartsHost {
   readonly clock: Clock;
   readonly agenda: Agenda;
   readonly random: () => number;
   readonly entriesKept: number;
-  readonly emitter: Emitter<ClientEvents>;
   me(): UserId | null;
   connected(): boolean;
   send(frame: ClientFrame): void;
@@ -40,6 +56,9 @@ export interface PartsHost extends RoomHost {
   requestAttend(parts: RoomParts): void;
   /** An own entry may be among those that were left out. */
   entriesSkipped(room: RoomId): void;
+  history(room: RoomId, query: HistoryQuery): Promise<HistoryPage>;
+  info(room: RoomId): Promise<RoomInfo>;
+  tell<E extends keyof RoomEvents>(room: RoomId, event: E, about: RoomEvents[E]): void;
   /** After the parts have taken it. */
   entry(room: RoomId, entry: Entry): void;
   unreadChanged(room: RoomId): void;
@@ -49,7 +68,6 @@ export interface PartsHost extends RoomHost {
 
 export class RoomParts {
   readonly id: RoomId;
-  readonly room: Room;
   readonly subscription: Subscription;
   readonly older: OlderPages;
   readonly own: OwnCommands;
@@ -105,7 +123,6 @@ export class RoomParts {
         host.unreadChanged(id);
       },
     });
-    this.room = new Room(id, host, this);
   }
 
   get attends(): boolean {
@@ -166,11 +183,11 @@ export class RoomParts {
       entry: (entry, live) => this.#entry(entry, live),
       reset: () => {
         host.entriesSkipped(this.id);
-        host.emitter.emit("reset", { room: this.room });
+        this.#emit("reset");
       },
       gap: (after, before) => {
         host.entriesSkipped(this.id);
-        host.emitter.emit("gap", { room: this.room, after, before });
+        host.tell(this.id, "gap", { after, before });
       },
       stateChanged: () => this.#stateChanged(),
     });
@@ -181,7 +198,6 @@ export class RoomParts {
   }
 
   #entry(entry: Entry, live: boolean): void {
-    const { emitter } = this.#host;
     this.own.arrived(entry.seq);
     this.own.settle();
     this.details.take(entry);
@@ -189,13 +205,13 @@ export class RoomParts {
     if (this.receipts.happened(entry)) this.#emit("receipts");
     if (entry.event.type === "message.sent") this.typing.said(entry.by);
     this.#host.entry(this.id, entry);
-    emitter.emit("entry", { room: this.room, entry, live });
+    this.#host.tell(this.id, "entry", { entry, live });
     this.#tellMessages();
   }
 
   #older(entries: readonly Entry[]): void {
     for (const { seq } of entries) this.own.arrived(seq);
-    this.#host.emitter.emit("older", { room: this.room, entries });
+    this.#host.tell(this.id, "older", { entries });
     this.#tellMessages();
   }
 
@@ -223,13 +239,11 @@ export class RoomParts {
   #tellMessages(): void {
     const { messages } = this.subscription.timeline;
     for (const message of messages.drain()) {
-      this.#host.emitter.emit("message", { room: this.room, message });
+      this.#host.tell(this.id, "message", { message });
     }
   }
 
-  #emit(
-    event: "room" | "pending" | "details" | "presence" | "typists" | "receipts" | "unread",
-  ): void {
-    this.#host.emitter.emit(event, { room: this.room });
+  #emit(change: RoomChange): void {
+    this.#host.tell(this.id, change, {});
   }
 }

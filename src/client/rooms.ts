@@ -3,23 +3,34 @@ import type { Entry } from "../protocol/frames.ts";
 import { ROOM_ID, type RoomId } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { ClientError } from "./client-error.ts";
+import type { Emitter } from "./emitter.ts";
+import type { ClientEvents } from "./events.ts";
 import type { OutboxItem } from "./outbox.ts";
-import { RoomParts, type PartsHost, type RoomFrame } from "./room-parts.ts";
+import { RoomParts, type PartsHost, type RoomEvents, type RoomFrame } from "./room-parts.ts";
+import { Room, type RoomHost } from "./room.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** What all rooms need of the client, besides what happens in here. */
-export type RoomsHost = Omit<PartsHost, "mayFollow" | "requestResume" | "requestAttend">;
+export type RoomsHost = RoomHost &
+  Omit<PartsHost, "mayFollow" | "requestResume" | "requestAttend" | "tell"> & {
+    readonly emitter: Emitter<ClientEvents>;
+  };
 
 export class Rooms {
-  readonly #host: PartsHost;
+  readonly #host: RoomsHost;
+  readonly #partsHost: PartsHost;
   readonly #rooms = new Map<RoomId, RoomParts>();
+  /** What the application has of each. */
+  readonly #handles = new Map<RoomId, Room>();
   /** To be asked for together, at the end of this turn. */
   readonly #toResume = new Set<Subscription>();
   readonly #toAttend = new Set<RoomParts>();
 
   constructor(host: RoomsHost) {
-    this.#host = {
+    this.#host = host;
+    this.#partsHost = {
       ...host,
+      tell: (id, event, about) => this.#tell(id, event, about),
       mayFollow: (asking) => this.#mayFollow(asking),
       requestResume: (asking) => this.#soon(this.#toResume, asking),
       requestAttend: (asking) => this.#soon(this.#toAttend, asking),
@@ -31,9 +42,19 @@ export class Rooms {
     const known = this.#rooms.get(id as RoomId);
     if (known) return known;
     if (!ROOM_ID.test(id)) throw new ClientError("invalid", `a room id is like ${ROOM_ID.source}`);
-    const made = new RoomParts(id as RoomId, this.#host);
+    const made = new RoomParts(id as RoomId, this.#partsHost);
     this.#rooms.set(made.id, made);
+    this.#handles.set(made.id, new Room(made.id, this.#host, made));
     return made;
+  }
+
+  /** The same one each time. Throws as `get` does. */
+  handle(id: string): Room {
+    return this.#handles.get(this.get(id).id) as Room;
+  }
+
+  #tell<E extends keyof RoomEvents>(id: RoomId, event: E, about: RoomEvents[E]): void {
+    this.#host.emitter.emit(event, { room: this.handle(id), ...about } as ClientEvents[E]);
   }
 
   received(frame: RoomFrame): void {
