@@ -8,7 +8,22 @@ import type { ChatEvent } from "../../src/protocol/frames.ts";
 import type { Seq, UserId } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import type { Command } from "../../src/streams/command-log.ts";
-import type { ReferenceEntry, ReferenceRoom } from "./reference.ts";
+
+export interface ReferenceEntry {
+  readonly id: string;
+  readonly by: string;
+  readonly device: string;
+  readonly k: number;
+  readonly event: ChatEvent;
+}
+
+export interface ReferenceRoom {
+  readonly kind: string;
+  name: string;
+  /** User to `role:since`. */
+  readonly members: Map<string, string>;
+  readonly entries: ReferenceEntry[];
+}
 
 type Entries = readonly ReferenceEntry[];
 type Folded = Extract<ChatEvent, { type: "message.folded" }>;

@@ -6,7 +6,8 @@ import type { LoggedCommand } from "../../src/streams/command-log.ts";
 import type { Chance } from "./chance.ts";
 import { Hand } from "./commands.ts";
 import { pinsOf } from "./message-reference.ts";
-import { Reference, type ReferenceRoom } from "./reference.ts";
+import type { ReferenceRoom } from "./message-reference.ts";
+import { Reference } from "./reference.ts";
 
 export const STORY_ROOMS = ["red", "green", "blue"] as const;
 const USERS = ["ann", "ben", "cat", "zoë :{}", "1-0"] as const;

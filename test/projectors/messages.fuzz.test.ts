@@ -17,7 +17,7 @@ import { Keys } from "../../src/streams/keys.ts";
 import { Chance } from "./chance.ts";
 import { messageAt, pinsOf, shownAt } from "./message-reference.ts";
 import { Story, STORY_ROOMS } from "./message-story.ts";
-import type { ReferenceEntry } from "./reference.ts";
+import type { ReferenceEntry } from "./message-reference.ts";
 import { Scene, SILENT } from "./scene.ts";
 import { pause } from "./talkers.ts";
 

@@ -7,23 +7,7 @@ import type { ChatEvent } from "../../src/protocol/frames.ts";
 import type { CommandResult } from "../../src/streams/bell.ts";
 import type { Seq, UserId } from "../../src/protocol/ids.ts";
 import type { Command, LoggedCommand } from "../../src/streams/command-log.ts";
-import { decideChange } from "./message-reference.ts";
-
-export interface ReferenceEntry {
-  readonly id: string;
-  readonly by: string;
-  readonly device: string;
-  readonly k: number;
-  readonly event: ChatEvent;
-}
-
-export interface ReferenceRoom {
-  readonly kind: string;
-  name: string;
-  /** User to `role:since`. */
-  readonly members: Map<string, string>;
-  readonly entries: ReferenceEntry[];
-}
+import { decideChange, type ReferenceEntry, type ReferenceRoom } from "./message-reference.ts";
 
 /** Names one command, however often it was sent. */
 export function nameOf({ user, device, command }: LoggedCommand): string {

@@ -10,7 +10,8 @@ import { readConversationEntry } from "../../src/streams/conversation.ts";
 import { CORE_GROUP, type Keys } from "../../src/streams/keys.ts";
 import { readMembershipChange, type MembershipChange } from "../../src/streams/outbox.ts";
 import type { PartitionId } from "../../src/streams/partitions.ts";
-import { nameOf, Reference, type ReferenceRoom } from "./reference.ts";
+import type { ReferenceRoom } from "./message-reference.ts";
+import { nameOf, Reference } from "./reference.ts";
 
 export const PROPERTIES = [
   "accepted commands are in the log",
