@@ -34,8 +34,10 @@ export const CALLS_KEPT = 100;
 export interface Tail {
   from: Seq;
   readonly messages: Call[];
+  /** Some batch counts from here on: nothing is forgotten before it is over. */
+  held: boolean;
 }
-/** Past it the older half is forgotten; more than the commands that can await their confirmation. */
+/** Past it the older half is forgotten with the next message, unless the tail is held. */
 export const TAIL_MESSAGES_MAX = 1_024;
 
 export interface Positions {
@@ -55,7 +57,7 @@ export function emptyPositions(): Positions {
     last: null,
     marks: new Map(),
     calls: new Map(),
-    tail: { from: 0 as Seq, messages: [] },
+    tail: { from: 0 as Seq, messages: [], held: false },
   };
 }
 
@@ -75,7 +77,7 @@ export function messageSent(
   positions.last = { seq, id };
   positions.marks.set(by, { through: seq, base: positions.messages });
   const { tail } = positions;
-  if (tail.messages.length >= TAIL_MESSAGES_MAX) {
+  if (tail.messages.length >= TAIL_MESSAGES_MAX && !tail.held) {
     const dropped = tail.messages.splice(0, TAIL_MESSAGES_MAX / 2).at(-1);
     tail.from = (dropped as Call).seq;
   }

@@ -248,4 +248,29 @@ describe("unread counts", () => {
       }
     }
   }, 120_000);
+
+  it("[UN1] look as far back in a batch that brings messages too, as in one that brings none", async () => {
+    const [ann, ben] = [new Hand("ann"), new Hand("ben")];
+    const [room] = ROOMS as [RoomId];
+    const steady = new Chance(1);
+    const driver = new Driver();
+    await driver.append([ann.creates(room), ben.does({ type: "join" }, room)], []);
+    for (let sent = 0; sent < 1_060; sent += 53) {
+      const some = Array.from({ length: 53 }, () => ben.says("x", room));
+      await driver.append(some, []);
+      await driver.fold(steady, 0);
+    }
+    const [first] = await conversation(room);
+    const back = { type: "markUnread", message: (first as Done).cursor } as const;
+    // Once with the memory of an owner that was there all along, once with that of a new one.
+    for (const often of [0, 1]) {
+      await driver.append([ben.says("y", room), ann.does(back, room)], []);
+      await driver.fold(steady, often);
+      const found = await new RoomList(scene.redis, scene.keys).unread(ann.user, room);
+      expect([often, found?.unread]).toEqual([often, 1_000]);
+      const through = (await conversation(room)).at(-1)?.cursor as Cursor;
+      await driver.append([], [{ type: "reading", room, marks: [{ user: ann.user, through }] }]);
+      await driver.fold(steady, 0);
+    }
+  }, 60_000);
 });
