@@ -33,7 +33,7 @@ export const CALLS_KEPT = 100;
  */
 export interface Tail {
   from: Seq;
-  readonly messages: Call[];
+  messages: Call[];
   /** Some batch counts from here on: nothing is forgotten before it is over. */
   held: boolean;
 }
@@ -133,7 +133,8 @@ export function tailWanted(
 export function extendTail({ tail }: Positions, from: Seq, older: readonly Call[]): void {
   if (from >= tail.from) return;
   const missing = older.filter(({ seq }) => seq > from && seq <= tail.from);
-  tail.messages.unshift(...missing);
+  // No arguments of a call: a long history has more than the stack takes.
+  tail.messages = [...missing, ...tail.messages];
   tail.from = from;
 }
 

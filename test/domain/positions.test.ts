@@ -240,4 +240,17 @@ describe("counts derived from positions", () => {
     expect(positions.calls.get(ANN)).toHaveLength(CALLS_KEPT);
     expect(positions.calls.get(ANN)?.at(-1)?.seq).toBe(3 * TAIL_MESSAGES_MAX);
   });
+
+  it("[UN3] takes in as many senders as the longest history holds", () => {
+    const positions = emptyPositions();
+    memberCame(positions, ANN, seqOf(0));
+    const count = 300_000;
+    positions.messages = count;
+    positions.tail.from = seqOf(count);
+    const older = Array.from({ length: count }, (_, i) => ({ seq: seqOf(i + 1), by: BOB }));
+    extendTail(positions, seqOf(0), older);
+    const room = { head: seqOf(count), kept: count };
+    positions.marks.set(ANN, { through: seqOf(count), base: count });
+    expect(markUnread(positions, ANN, back(1), room)).toEqual({ through: 0, base: 0 });
+  });
 });
