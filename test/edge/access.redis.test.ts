@@ -142,6 +142,45 @@ describe.each(["public", "private"] as const)("in a %s room", (kind) => {
   });
 });
 
+it("[AU27] a refusal takes Redis the same commands whether there is such a room", async () => {
+  const room = await roomOf("private");
+  await as("owner").run({ type: "send", room, text: "not for everybody" });
+  const place = engine.keys.partitionOf(room as RoomId);
+  const names = Array.from({ length: 999 }, (_, i) => `unknown-${i + 1}` as RoomId);
+  const unknown = names.find((name) => engine.keys.partitionOf(name) === place) as RoomId;
+  const watch = engine.admin.duplicate();
+  const monitor = await watch.monitor();
+  let seen: string[] = [];
+  // Those of scripts too.
+  monitor.on("monitor", (_time, args: string[]) => seen.push(args.join(" ")));
+  const about = ["", "/messages", "/pins", "/messages/1/thread"];
+  const more = ["/messages/1/versions", "/messages/1/reactions"];
+  for (const relation of ["stranger", "invited", "gone"] as const) {
+    const questions = [
+      (name: string) => as(relation).resume(name),
+      ...[...about, ...more].map((path) => async (name: string) => {
+        expect((await engine.http(edge, relation, `/v1/rooms/${name}${path}`)).status).toBe(403);
+      }),
+    ];
+    for (const ask of questions) {
+      const work: string[][] = [];
+      for (const name of [room, unknown]) {
+        seen = [];
+        await ask(name);
+        const end = `end of ${relation} ${name}`;
+        await engine.admin.echo(end);
+        await vi.waitFor(() => expect(seen.join()).toContain(end));
+        const own = seen.filter((each) => each.includes(name) && !each.includes(end));
+        work.push(own.map((each) => each.replaceAll(name, "ROOM")));
+      }
+      expect(work[0]).toEqual(work[1]);
+      expect(work[0]).toHaveLength(2);
+    }
+  }
+  monitor.disconnect();
+  watch.disconnect();
+});
+
 function hex(frame: Parameters<typeof encodeServerFrame>[0]): string {
   return Buffer.from(encodeServerFrame(frame) as Uint8Array).toString("hex");
 }
