@@ -3,6 +3,8 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import type { RunningEdge } from "../../src/edge/edge.ts";
 import { encodeServerFrame } from "../../src/protocol/codec.ts";
+import type { Cursor } from "../../src/protocol/cursor.ts";
+import { COMMANDS, type Entry } from "../../src/protocol/frames.ts";
 import type { CommandNumber, RoomId } from "../../src/protocol/ids.ts";
 import { engineOfFile, type Engine } from "./engine.ts";
 import { applied, createRoom, type Draft, type Peer } from "./peer.ts";
@@ -31,8 +33,19 @@ async function roomOf(kind: "public" | "private"): Promise<string> {
   }
   for (const user of ["member", "gone"]) await applied(as(user).run({ type: "join", room }));
   await applied(as("gone").run({ type: "leave", room }));
+  await applied(as("owner").run({ type: "send", room, text: "the owner's" }));
+  const answer = await engine.http(edge, "owner", `/v1/rooms/${room}/messages?limit=1`);
+  const { entries } = (await answer.json()) as { entries: Entry[] };
+  cursors.set(room, entries[0]?.cursor as Cursor);
   return room;
 }
+
+/** Of the owner's message in each room; those of other rooms name nothing. */
+const cursors = new Map<string, Cursor>();
+const of = (room: string) => ({
+  room,
+  message: cursors.get(room) ?? ([...cursors.values()][0] as Cursor),
+});
 
 const VERBS: Record<string, (room: string) => Draft> = {
   send: (room) => ({ type: "send", room, text: "text" }),
@@ -41,6 +54,29 @@ const VERBS: Record<string, (room: string) => Draft> = {
   invite: (room) => ({ type: "invite", room, user: "guest" }),
   rename: (room) => ({ type: "rename", room, name: "name" }),
   create: (room) => ({ type: "create", room, kind: "public", name: "name" }),
+  "send to everybody": (room) => ({ type: "send", room, text: "text", everyone: true }),
+  reply: (room) => ({ type: "send", room, text: "text", replyTo: of(room).message }),
+  edit: (room) => ({ type: "edit", ...of(room), text: "other" }),
+  delete: (room) => ({ type: "delete", ...of(room) }),
+  react: (room) => ({ type: "react", ...of(room), reaction: "+1" }),
+  unreact: (room) => ({ type: "unreact", ...of(room), reaction: "+1" }),
+  pin: (room) => ({ type: "pin", ...of(room) }),
+  unpin: (room) => ({ type: "unpin", ...of(room) }),
+  markUnread: (room) => ({ type: "markUnread", ...of(room) }),
+};
+const ANY_MEMBER = ["forbidden", "forbidden", "applied", "applied", "forbidden"];
+const OWNER_ONLY = ["forbidden", "forbidden", "notAllowed", "applied", "forbidden"];
+/** Those are alike in all rooms that have an owner. */
+const ABOUT_MESSAGES = {
+  "send to everybody": OWNER_ONLY,
+  reply: ANY_MEMBER,
+  edit: OWNER_ONLY,
+  delete: OWNER_ONLY,
+  react: ANY_MEMBER,
+  unreact: ANY_MEMBER,
+  pin: OWNER_ONLY,
+  unpin: OWNER_ONLY,
+  markUnread: ANY_MEMBER,
 };
 /** What becomes of each verb, in the order of RELATIONS. */
 const EXPECTED: Record<"public" | "private", Record<string, readonly string[]>> = {
@@ -51,6 +87,7 @@ const EXPECTED: Record<"public" | "private", Record<string, readonly string[]>> 
     invite: ["forbidden", "forbidden", "applied", "applied", "forbidden"],
     rename: ["forbidden", "forbidden", "notAllowed", "applied", "forbidden"],
     create: ["forbidden", "forbidden", "roomExists", "roomExists", "forbidden"],
+    ...ABOUT_MESSAGES,
   },
   private: {
     send: ["forbidden", "forbidden", "applied", "applied", "forbidden"],
@@ -59,8 +96,14 @@ const EXPECTED: Record<"public" | "private", Record<string, readonly string[]>> 
     invite: ["forbidden", "forbidden", "applied", "applied", "forbidden"],
     rename: ["forbidden", "forbidden", "notAllowed", "applied", "forbidden"],
     create: ["forbidden", "forbidden", "roomExists", "roomExists", "forbidden"],
+    ...ABOUT_MESSAGES,
   },
 };
+
+it("[AU26] the table has every command", () => {
+  const types = new Set(Object.values(VERBS).map((draft) => draft("any").type));
+  expect([...types, "direct"].sort()).toEqual(Object.keys(COMMANDS).sort());
+});
 
 describe.each(["public", "private"] as const)("in a %s room", (kind) => {
   it.each(Object.keys(VERBS))("[AU26] %s is allowed to the right ones only", async (verb) => {
@@ -119,7 +162,9 @@ describe.each(["public", "private"] as const)("in a %s room", (kind) => {
     const unknown = `${room.slice(0, -1)}x` as RoomId;
     for (const relation of ["stranger", "invited", "gone"] as const) {
       const peer = as(relation);
-      for (const verb of ["send", "leave", "invite", "rename"]) {
+      for (const verb of Object.keys(VERBS)) {
+        // These make a room, or show one that is public.
+        if (verb === "create" || verb === "join") continue;
         const answers: string[] = [];
         for (const name of [room, unknown]) {
           const draft = VERBS[verb] as (room: string) => Draft;
@@ -144,7 +189,6 @@ describe.each(["public", "private"] as const)("in a %s room", (kind) => {
 
 it("[AU27] a refusal takes Redis the same commands whether there is such a room", async () => {
   const room = await roomOf("private");
-  await as("owner").run({ type: "send", room, text: "not for everybody" });
   const place = engine.keys.partitionOf(room as RoomId);
   const names = Array.from({ length: 999 }, (_, i) => `unknown-${i + 1}` as RoomId);
   const unknown = names.find((name) => engine.keys.partitionOf(name) === place) as RoomId;
