@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { RunningEdge } from "../../src/edge/edge.ts";
 import { encodeServerFrame } from "../../src/protocol/codec.ts";
 import type { Cursor } from "../../src/protocol/cursor.ts";
-import { COMMANDS, type Entry } from "../../src/protocol/frames.ts";
+import { COMMANDS, type ClientFrame, type Entry } from "../../src/protocol/frames.ts";
 import type { CommandNumber, RoomId } from "../../src/protocol/ids.ts";
 import { engineOfFile, type Engine } from "./engine.ts";
 import { applied, createRoom, type Draft, type Peer } from "./peer.ts";
@@ -185,6 +185,41 @@ describe.each(["public", "private"] as const)("in a %s room", (kind) => {
       }
     }
   });
+});
+
+it("[AU27] nobody but members attends, types or reads, and a refusal does not tell why", async () => {
+  const room = await roomOf("private");
+  const frames = (name: string): ClientFrame[] => [
+    { type: "attend", rooms: [name as RoomId] },
+    { type: "typing", room: name as RoomId, on: true },
+    { type: "read", room: name as RoomId, through: of(room).message },
+  ];
+  for (const relation of ["stranger", "invited", "gone"] as const) {
+    const peer = as(relation);
+    // Asked for and refused, which must not count as followed.
+    for (const name of [room, "no-room"]) expect((await peer.resume(name)).status).toBe("refused");
+    const answers: string[][] = [];
+    for (const name of [room, "no-room"]) {
+      const told: string[] = [];
+      for (const frame of frames(name)) {
+        const since = peer.frames.length;
+        peer.send(frame);
+        const error = await peer.next("error", () => true, since);
+        expect([frame.type, error.code]).toEqual([frame.type, "forbidden"]);
+        told.push(hex(error));
+      }
+      answers.push(told);
+    }
+    expect(answers[0]).toEqual(answers[1]);
+  }
+  const marks = await engine.admin.hgetall(
+    engine.keys.room(engine.keys.partitionOf(room as RoomId), room as RoomId),
+  );
+  expect(
+    Object.keys(marks)
+      .filter((field) => field.startsWith("r:"))
+      .sort(),
+  ).toEqual(["r:member", "r:owner"]);
 });
 
 it("[AU27] a refusal takes Redis the same commands whether there is such a room", async () => {
