@@ -273,4 +273,27 @@ describe("unread counts", () => {
       await driver.fold(steady, 0);
     }
   }, 60_000);
+
+  it("[UN3] what says nothing new has no history read", async () => {
+    const [ann, ben] = [new Hand("ann"), new Hand("ben")];
+    const [room] = ROOMS as [RoomId];
+    const driver = new Driver();
+    await driver.append([ann.creates(room), ben.says("", room), ann.says("x", room)], []);
+    await driver.fold(new Chance(1), 0);
+    const [{ cursor: message }] = (await conversation(room)) as [Done];
+    const asked = async (user: string, commands: LoggedCommand[]): Promise<boolean> => {
+      const state = new PartitionState(scene.keys, scene.partition, 1 as Epoch);
+      const marks = [{ user: user as UserId, through: message }];
+      let all: readonly unknown[] = [];
+      do {
+        const { requests, fill } = state.missing(commands, [{ type: "reading", room, marks }]);
+        fill(requests.length > 0 ? await pipeline(scene.redis, requests) : []);
+        all = [...all, ...requests.map(([name]) => name)];
+      } while (state.incomplete);
+      return all.includes("XREVRANGE");
+    };
+    expect(await asked("ann", [])).toBe(false);
+    expect(await asked("nobody", [])).toBe(false);
+    expect(await asked("ann", [ann.does({ type: "markUnread", message }, room)])).toBe(true);
+  });
 });

@@ -84,7 +84,9 @@ export class PartitionState {
     const touched = facts.length > 0 || attended.size > 0;
     const presence = touched ? this.presence.missing(attended) : null;
     const messages = this.messages.missing(commands);
-    const tails = this.#missingTails(namedPositions(commands, facts));
+    const tails = this.#missingTails(
+      namedPositions(commands, facts, (room) => this.#rooms.get(room)),
+    );
     const requests = [
       ...messages.requests,
       ...tails.map(({ request }) => request),
