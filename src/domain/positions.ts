@@ -8,6 +8,7 @@
  * and own ones after it. Functions of the log, like everything in here.
  */
 import type { Seq, UserId } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type { Position } from "../redis/position.ts";
 
 /** A member's position. */
@@ -24,8 +25,6 @@ export interface Call {
 
 /** In the place of a user: everybody in the room. No user's id is empty. */
 export const EVERYBODY = "";
-/** Calls kept for each user, the newest ones: mentions are counted up to here. */
-export const CALLS_KEPT = 100;
 
 /**
  * Who sent the newest messages, for positions that are not at the head: all messages
@@ -102,7 +101,7 @@ export function call(positions: Positions, what: Call, { mentions, everyone }: C
     const before = positions.calls.get(user) ?? [];
     // In order of seq also where an edit calls somebody late, so that the oldest ones go.
     const at = before.findLastIndex(({ seq }) => seq < what.seq) + 1;
-    positions.calls.set(user, before.toSpliced(at, 0, what).slice(-CALLS_KEPT));
+    positions.calls.set(user, before.toSpliced(at, 0, what).slice(-LIMITS.mentionsCounted));
   }
   return called;
 }
@@ -200,12 +199,14 @@ export function unread(
   return Math.max(0, positions.messages - base - gone);
 }
 
-/** Messages after `through` that call the user, by others. */
+/** Messages after `through` that call the user, by others, at most LIMITS.mentionsCounted. */
 export function unreadCalls(
   { calls }: Pick<Positions, "calls">,
   user: UserId,
   { through }: Mark,
 ): number {
   const all = [...(calls.get(user) ?? []), ...(calls.get(EVERYBODY) ?? [])];
-  return all.filter(({ seq, by }) => seq > through && by !== user).length;
+  const count = all.filter(({ seq, by }) => seq > through && by !== user).length;
+  // As many of either kind are kept.
+  return Math.min(LIMITS.mentionsCounted, count);
 }

@@ -2,7 +2,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  CALLS_KEPT,
   TAIL_MESSAGES_MAX,
   emptyPositions,
   extendTail,
@@ -21,6 +20,7 @@ import {
   type Positions,
 } from "../../src/domain/positions.ts";
 import type { Seq, UserId } from "../../src/protocol/ids.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
 import type { Position } from "../../src/redis/position.ts";
 
 const USERS = ["ann", "bob", "cy", "dee"] as UserId[];
@@ -237,8 +237,12 @@ describe("counts derived from positions", () => {
       expect(positions.tail.messages.length).toBeLessThanOrEqual(TAIL_MESSAGES_MAX);
       expect(positions.tail.messages[0]?.seq).toBe(positions.tail.from + 1);
     }
-    expect(positions.calls.get(ANN)).toHaveLength(CALLS_KEPT);
+    expect(positions.calls.get(ANN)).toHaveLength(LIMITS.mentionsCounted);
     expect(positions.calls.get(ANN)?.at(-1)?.seq).toBe(3 * TAIL_MESSAGES_MAX);
+    const mark = positions.marks.get(ANN) as Mark;
+    expect(unreadCalls(positions, ANN, mark)).toBe(LIMITS.mentionsCounted);
+    messageSent(positions, messageOf(3 * TAIL_MESSAGES_MAX + 1, BOB), { everyone: true });
+    expect(unreadCalls(positions, ANN, mark)).toBe(LIMITS.mentionsCounted);
   });
 
   it("[UN3] takes in as many senders as the longest history holds", () => {
