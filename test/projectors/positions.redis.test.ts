@@ -8,11 +8,13 @@ import { decodeEntry } from "../../src/protocol/codec.ts";
 import { formatCursor, parseCursor, type Cursor } from "../../src/protocol/cursor.ts";
 import type { Entry } from "../../src/protocol/frames.ts";
 import type { Epoch, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
 import { pipeline } from "../../src/redis/connect.ts";
 import { ORIGIN, type Position } from "../../src/redis/position.ts";
 import { asText } from "../../src/redis/replies.ts";
 import {
   commandPosition,
+  FACT_USERS_MAX,
   packCommands,
   unpackCommands,
   type Fact,
@@ -296,4 +298,34 @@ describe("unread counts", () => {
     expect(await asked("nobody", [])).toBe(false);
     expect(await asked("ann", [ann.does({ type: "markUnread", message }, room)])).toBe(true);
   });
+
+  it("[PR1] [UN1] hold for thousands who read, and who are called, in one batch", async () => {
+    const ann = new Hand("ann");
+    const [room] = ROOMS as [RoomId];
+    const driver = new Driver();
+    await driver.append([ann.creates(room), ann.says("to all of you", room)], []);
+    await driver.fold(new Chance(1), 0);
+    const fans = Array.from({ length: 5_000 }, (_, i) => `fan ${i}` as UserId);
+    const { redis, keys, partition } = scene;
+    await redis.hset(keys.members(partition, room), ...fans.flatMap((fan) => [fan, "member:1"]));
+    await redis.hset(keys.room(partition, room), ...fans.flatMap((fan) => [`r:${fan}`, "1:0"]));
+    const through = (await conversation(room)).at(-1)?.cursor as Cursor;
+    const facts: Fact[] = [];
+    for (let at = 0; at < fans.length; at += FACT_USERS_MAX) {
+      const some = fans.slice(at, at + FACT_USERS_MAX);
+      facts.push({ type: "reading", room, marks: some.map((user) => ({ user, through })) });
+    }
+    const calls: LoggedCommand[] = [];
+    for (let at = 0; at < fans.length; at += LIMITS.mentionsPerMessage) {
+      const mentions = fans.slice(at, at + LIMITS.mentionsPerMessage);
+      calls.push(ann.does({ type: "send", text: "and you", mentions }, room));
+    }
+    await driver.append(calls, facts);
+    await driver.fold(new Chance(1), 1);
+    const list = new RoomList(redis, keys);
+    for (const fan of [fans[0], fans[2_500], fans.at(-1)]) {
+      const found = await list.unread(fan as UserId, room);
+      expect(found).toMatchObject({ through: 2, unread: calls.length, mentions: 1 });
+    }
+  }, 60_000);
 });
