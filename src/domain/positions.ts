@@ -2,7 +2,7 @@
  * How far each member of a room has read, and what that leaves unread. Nothing is
  * counted up for a message: `messages` rises by one, whatever the number of members.
  *
- *   unread = messages − base − |deleted after `through`, by others|
+ *   unread = messages − base − |deleted after `through` (or `from`), by others|
  *
  * `base` counts the messages that do not count for the member: all up to `through`,
  * and own ones after it. Functions of the log, like everything in here.
@@ -15,6 +15,8 @@ import type { Position } from "../redis/position.ts";
 export interface Mark {
   readonly through: Seq;
   readonly base: number;
+  /** Messages up to here do not count, where it is more than `through`: they were kept no longer. */
+  readonly from?: Seq;
 }
 
 /** A message that calls somebody. */
@@ -183,7 +185,8 @@ function place(
     if (seq <= from) break;
     if (by !== user) unread++;
   }
-  const mark = { through, base: positions.messages - unread };
+  const base = positions.messages - unread;
+  const mark = from > through ? { through, base, from: from as Seq } : { through, base };
   positions.marks.set(user, mark);
   return mark;
 }
@@ -192,21 +195,21 @@ function place(
 export function unread(
   positions: Pick<Positions, "messages">,
   user: UserId,
-  { through, base }: Mark,
+  { through, base, from = through }: Mark,
   deleted: readonly Call[],
 ): number {
-  const gone = deleted.filter(({ seq, by }) => seq > through && by !== user).length;
+  const gone = deleted.filter(({ seq, by }) => seq > from && by !== user).length;
   return Math.max(0, positions.messages - base - gone);
 }
 
-/** Messages after `through` that call the user, by others, at most LIMITS.mentionsCounted. */
+/** Those among them that call the user, at most LIMITS.mentionsCounted. */
 export function unreadCalls(
   { calls }: Pick<Positions, "calls">,
   user: UserId,
-  { through }: Mark,
+  { through, from = through }: Mark,
 ): number {
   const all = [...(calls.get(user) ?? []), ...(calls.get(EVERYBODY) ?? [])];
-  const count = all.filter(({ seq, by }) => seq > through && by !== user).length;
+  const count = all.filter(({ seq, by }) => seq > from && by !== user).length;
   // As many of either kind are kept.
   return Math.min(LIMITS.mentionsCounted, count);
 }

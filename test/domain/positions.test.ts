@@ -19,6 +19,7 @@ import {
   type Mark,
   type Positions,
 } from "../../src/domain/positions.ts";
+import { readMark, writeMark } from "../../src/domain/positions-record.ts";
 import type { Seq, UserId } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import type { Position } from "../../src/redis/position.ts";
@@ -219,11 +220,18 @@ describe("counts derived from positions", () => {
     const positions = emptyPositions();
     memberCame(positions, ANN, seqOf(0));
     memberCame(positions, BOB, seqOf(0));
-    messages(positions, 30, BOB);
+    messages(positions, 29, BOB);
+    messageSent(positions, messageOf(30, BOB), { mentions: [ANN] });
+    positions.calls.set(ANN, [{ seq: seqOf(7), by: BOB }, ...(positions.calls.get(ANN) ?? [])]);
     const room = { head: seqOf(30), kept: 10 };
     readThrough(positions, ANN, seqOf(30), room);
     const marked = markUnread(positions, ANN, back(5), room) as Mark;
     expect(unread(positions, ANN, marked, [])).toBe(10);
+    // One that does not count anyway takes nothing off the count when it is deleted.
+    const deleted = [5, 20, 21, 30].map((seq) => ({ seq: seqOf(seq), by: BOB }));
+    expect(unread(positions, ANN, marked, deleted)).toBe(8);
+    expect(unreadCalls(positions, ANN, marked)).toBe(1);
+    expect(readMark(writeMark(marked))).toEqual(marked);
     positions.tail.from = seqOf(25);
     expect(tailWanted(positions, seqOf(4), room)).toBe(10);
     expect(tailWanted(positions, seqOf(25), room)).toBe(0);
