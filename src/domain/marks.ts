@@ -10,6 +10,8 @@ export interface Mark {
   readonly through: Seq;
   /** Messages that do not count as unread: see positions.ts. */
   readonly base: number;
+  /** Messages up to here do not count, where it is more than `through`: they were kept no longer. */
+  readonly from?: Seq;
 }
 
 /** So many members have read everything up to `through`. */

@@ -23,14 +23,15 @@ export const positionField = {
   readers: READERS,
 } as const;
 
-/** `57:12`: through and base. */
-export function writeMark({ through, base }: Mark): string {
-  return `${through}:${base}`;
+/** `57:12`: through and base; `57:12:90` where the count begins later. */
+export function writeMark({ through, base, from }: Mark): string {
+  return from === undefined ? `${through}:${base}` : `${through}:${base}:${from}`;
 }
 
 export function readMark(value: string): Mark {
-  const colon = value.indexOf(":");
-  return { through: Number(value.slice(0, colon)) as Seq, base: Number(value.slice(colon + 1)) };
+  const [through, base, from] = value.split(":").map(Number);
+  const mark = { through: through as Seq, base: base as number };
+  return from === undefined ? mark : { ...mark, from: from as Seq };
 }
 
 /** `57:3 50:410`: the steps, the furthest first. */

@@ -2,12 +2,13 @@
  * How far each member of a room has read, and what that leaves unread. Nothing is
  * counted up for a message: `messages` rises by one, whatever the number of members.
  *
- *   unread = messages − base − |deleted after `through`, by others|
+ *   unread = messages − base − |deleted after `through` (or `from`), by others|
  *
  * `base` counts the messages that do not count for the member: all up to `through`,
  * and own ones after it. Functions of the log, like everything in here.
  */
 import type { Seq, UserId } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type { Position } from "../redis/position.ts";
 import { Marks, type Mark } from "./marks.ts";
 
@@ -19,8 +20,6 @@ export interface Call {
 
 /** In the place of a user: everybody in the room. No user's id is empty. */
 export const EVERYBODY = "";
-/** Calls kept for each user, the newest ones: mentions are counted up to here. */
-export const CALLS_KEPT = 100;
 
 /**
  * Who sent the newest messages, for positions that are not at the head: all messages
@@ -28,9 +27,11 @@ export const CALLS_KEPT = 100;
  */
 export interface Tail {
   from: Seq;
-  readonly messages: Call[];
+  messages: Call[];
+  /** Some batch counts from here on: nothing is forgotten before it is over. */
+  held: boolean;
 }
-/** Past it the older half is forgotten; more than the commands that can await their confirmation. */
+/** Past it the older half is forgotten with the next message, unless the tail is held. */
 export const TAIL_MESSAGES_MAX = 1_024;
 
 export interface Positions {
@@ -50,7 +51,7 @@ export function emptyPositions(): Positions {
     last: null,
     marks: new Marks(),
     calls: new Map(),
-    tail: { from: 0 as Seq, messages: [] },
+    tail: { from: 0 as Seq, messages: [], held: false },
   };
 }
 
@@ -70,7 +71,7 @@ export function messageSent(
   positions.last = { seq, id };
   positions.marks.set(by, { through: seq, base: positions.messages });
   const { tail } = positions;
-  if (tail.messages.length >= TAIL_MESSAGES_MAX) {
+  if (tail.messages.length >= TAIL_MESSAGES_MAX && !tail.held) {
     const dropped = tail.messages.splice(0, TAIL_MESSAGES_MAX / 2).at(-1);
     tail.from = (dropped as Call).seq;
   }
@@ -95,7 +96,7 @@ export function call(positions: Positions, what: Call, { mentions, everyone }: C
     const before = positions.calls.get(user) ?? [];
     // In order of seq also where an edit calls somebody late, so that the oldest ones go.
     const at = before.findLastIndex(({ seq }) => seq < what.seq) + 1;
-    positions.calls.set(user, before.toSpliced(at, 0, what).slice(-CALLS_KEPT));
+    positions.calls.set(user, before.toSpliced(at, 0, what).slice(-LIMITS.mentionsCounted));
   }
   return called;
 }
@@ -126,7 +127,8 @@ export function tailWanted(
 export function extendTail({ tail }: Positions, from: Seq, older: readonly Call[]): void {
   if (from >= tail.from) return;
   const missing = older.filter(({ seq }) => seq > from && seq <= tail.from);
-  tail.messages.unshift(...missing);
+  // No arguments of a call: a long history has more than the stack takes.
+  tail.messages = [...missing, ...tail.messages];
   tail.from = from;
 }
 
@@ -176,7 +178,8 @@ function place(
     if (seq <= from) break;
     if (by !== user) unread++;
   }
-  const mark = { through, base: positions.messages - unread };
+  const base = positions.messages - unread;
+  const mark = from > through ? { through, base, from: from as Seq } : { through, base };
   positions.marks.set(user, mark);
   return mark;
 }
@@ -185,19 +188,21 @@ function place(
 export function unread(
   positions: Pick<Positions, "messages">,
   user: UserId,
-  { through, base }: Mark,
+  { through, base, from = through }: Mark,
   deleted: readonly Call[],
 ): number {
-  const gone = deleted.filter(({ seq, by }) => seq > through && by !== user).length;
+  const gone = deleted.filter(({ seq, by }) => seq > from && by !== user).length;
   return Math.max(0, positions.messages - base - gone);
 }
 
-/** Messages after `through` that call the user, by others. */
+/** Those among them that call the user, at most LIMITS.mentionsCounted. */
 export function unreadCalls(
   { calls }: Pick<Positions, "calls">,
   user: UserId,
-  { through }: Mark,
+  { through, from = through }: Mark,
 ): number {
   const all = [...(calls.get(user) ?? []), ...(calls.get(EVERYBODY) ?? [])];
-  return all.filter(({ seq, by }) => seq > through && by !== user).length;
+  const count = all.filter(({ seq, by }) => seq > from && by !== user).length;
+  // As many of either kind are kept.
+  return Math.min(LIMITS.mentionsCounted, count);
 }

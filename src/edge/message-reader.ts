@@ -15,13 +15,7 @@ import { Script } from "../redis/script.ts";
 import { blockOf } from "../streams/blocks.ts";
 import type { Keys } from "../streams/keys.ts";
 import { FOLDED } from "./folded.ts";
-import {
-  conversationEntries,
-  readKind,
-  refusedTo,
-  type Refused,
-  type RoomReader,
-} from "./room-reader.ts";
+import { conversationEntries, readKind, type Refused, type RoomReader } from "./room-reader.ts";
 
 /** Fields that one look at the reactions of a block goes through, at least. */
 const REACTIONS_PER_LOOK = 500;
@@ -41,6 +35,12 @@ const entriesScript = new Script<Picked>({
     return { kind: readKind(asText(kind)), entries: decoded };
   },
 });
+
+interface Found {
+  readonly kind: RoomKind | null;
+  /** Null where there is none, or none that is kept. */
+  readonly message: Message | null;
+}
 
 export interface Version {
   readonly seq: Seq;
@@ -91,12 +91,17 @@ export class MessageReader {
       "MATCH",
       foldedField.reactions(seq, "*" as UserId),
     ];
-    const [reply, message] = await Promise.all([
-      this.#reader.command(["HSCAN", ...scan, "COUNT", REACTIONS_PER_LOOK]),
-      this.#message(user, room, seq),
-    ]);
-    if ("refused" in message) return message;
-    if (message.text === null) return { refused: "noSuchMessage" };
+    const read = async (): Promise<Found & { reply: unknown }> => {
+      const [reply, found] = await Promise.all([
+        this.#reader.command(["HSCAN", ...scan, "COUNT", REACTIONS_PER_LOOK]),
+        this.#find(room, seq),
+      ]);
+      return { ...found, reply };
+    };
+    const answer = await this.#reader.admitted(user, room, read);
+    if ("refused" in answer) return answer;
+    const { message, reply } = answer;
+    if (message === null || message.text === null) return { refused: "noSuchMessage" };
     const [next, found] = array(reply);
     const users = new Map<string, UserId[]>();
     const prefix = foldedField.reactions(seq, "" as UserId).length;
@@ -133,37 +138,42 @@ export class MessageReader {
 
   /** In the order in which they were pinned. */
   async pins(user: UserId, room: RoomId): Promise<readonly PinnedEntry[] | Refused> {
-    const key = this.#keys.room(this.#keys.partitionOf(room), room);
-    const [reply, role] = await Promise.all([
-      this.#reader.command(["HMGET", key, "kind", ROOM_FIELD.pins]),
-      this.#reader.role(user, room),
-    ]);
-    const [kind, text] = array(reply);
-    const refused = refusedTo({ kind: readKind(kind), role });
-    if (refused) return refused;
-    const pins = readPins(asTextOrNull(text) ?? "");
+    const found = await this.#reader.admitted(user, room, () => this.#pins(room));
+    if ("refused" in found) return found;
+    const { pins } = found;
     const entries = await this.#entries(user, room, "folded", pins, { verb: "read" });
     if ("refused" in entries) return entries;
     const bySeq = new Map(entries.map((entry) => [entry.seq, entry]));
     return pins.map((pin) => ({ ...pin, entry: bySeq.get(pin.seq) ?? null }));
   }
 
+  async #pins(room: RoomId): Promise<{ kind: RoomKind | null; pins: readonly Pin[] }> {
+    const key = this.#keys.room(this.#keys.partitionOf(room), room);
+    const [kind, text] = array(await this.#reader.command(["HMGET", key, "kind", ROOM_FIELD.pins]));
+    return { kind: readKind(kind), pins: readPins(asTextOrNull(text) ?? "") };
+  }
+
   /** As it is now, a deleted one too. */
   async #message(user: UserId, room: RoomId, seq: Seq): Promise<Message | Refused> {
+    const found = await this.#reader.admitted(user, room, () => this.#find(room, seq));
+    return "refused" in found ? found : (found.message ?? { refused: "noSuchMessage" });
+  }
+
+  /** The same, whoever asks. */
+  async #find(room: RoomId, seq: Seq): Promise<Found> {
     const { history, replies } = foldedField;
     const fields = [history(seq), replies(seq)];
-    const [page, stored] = await Promise.all([
-      this.#reader.history(user, room, { after: seq - 1, limit: 1 }),
+    const [{ kind, entries }, stored] = await Promise.all([
+      this.#reader.page(room, { after: seq - 1, limit: 1 }),
       this.#reader.command(["HMGET", this.#blockKey(room, seq), ...fields]),
     ]);
-    if ("refused" in page) return page;
-    const [entry] = page.entries;
-    if (entry?.seq !== seq) return { refused: "noSuchMessage" };
+    const [entry] = entries;
+    if (entry?.seq !== seq) return { kind, message: null };
     const [ofHistory = null, ofReplies = null] = array(stored).map((reply) =>
       reply === null ? null : asBytes(reply),
     );
     const record = { entry: entry.payload, history: ofHistory, replies: ofReplies };
-    return readMessage(record) ?? { refused: "noSuchMessage" };
+    return { kind, message: readMessage(record) };
   }
 
   async #entries(

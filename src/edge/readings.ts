@@ -8,8 +8,8 @@
  * client says again, because it has not heard it back.
  */
 import type { Ingest } from "../ingest/ingest.ts";
-import { parseCursor, type Cursor } from "../protocol/cursor.ts";
-import type { RoomId, UserId } from "../protocol/ids.ts";
+import { originCursor, parseCursor, type Cursor } from "../protocol/cursor.ts";
+import type { Epoch, RoomId, UserId } from "../protocol/ids.ts";
 import { FACT_USERS_MAX, FACTS_PER_ENTRY_MAX, type FactOf } from "../streams/command-log.ts";
 import type { Keys } from "../streams/keys.ts";
 import type { PartitionId } from "../streams/partitions.ts";
@@ -19,12 +19,20 @@ export const GATHER_MS = 200;
 /** Positions that wait on this edge; past it new ones are not taken. */
 export const WAITING_MAX = 20_000;
 
+/** A position before the first entry, which is news to nobody. */
+const NOWHERE = originCursor(1 as Epoch);
+
 type Marks = Map<UserId, Cursor>;
+interface Reading extends FactOf<"reading"> {
+  readonly marks: { readonly user: UserId; through: Cursor }[];
+}
 
 export class Readings {
   readonly #ingest: Pick<Ingest, "submitFacts">;
   readonly #keys: Keys;
   readonly #waiting = new Map<RoomId, Marks>();
+  /** On their way into the log. */
+  readonly #leaving = new Set<readonly Reading[]>();
   #count = 0;
   #timer: NodeJS.Timeout | null = null;
   readonly tally = { taken: 0, replaced: 0, appended: 0, refused: 0 };
@@ -65,11 +73,16 @@ export class Readings {
   /** The user goes back: what was said before must not come after it. */
   drop(user: UserId, room: RoomId): void {
     if (this.#waiting.get(room)?.delete(user)) this.#count--;
+    // They stand behind the commands of their entry, or may have to be said again.
+    for (const reading of [...this.#leaving].flat()) {
+      if (reading.room !== room) continue;
+      for (const mark of reading.marks) if (mark.user === user) mark.through = NOWHERE;
+    }
   }
 
   #flush(): void {
     this.#timer = null;
-    const byPartition = new Map<PartitionId, FactOf<"reading">[]>();
+    const byPartition = new Map<PartitionId, Reading[]>();
     for (const [room, marks] of this.#waiting) {
       const partition = this.#keys.partitionOf(room);
       const facts = byPartition.get(partition) ?? [];
@@ -89,15 +102,22 @@ export class Readings {
     }
   }
 
-  #submit(partition: PartitionId, facts: readonly FactOf<"reading">[]): void {
+  #submit(partition: PartitionId, facts: readonly Reading[]): void {
     // Said twice they do no harm, so what is in doubt is said again too.
     const again = (): void => {
+      this.#leaving.delete(facts);
       for (const { room, marks } of facts) {
-        for (const { user, through } of marks) this.take(user, room, through);
+        for (const { user, through } of marks) {
+          if (through !== NOWHERE) this.take(user, room, through);
+        }
       }
     };
+    this.#leaving.add(facts);
     this.#ingest.submitFacts(partition, facts, {
-      appended: () => (this.tally.appended += facts.length),
+      appended: () => {
+        this.#leaving.delete(facts);
+        this.tally.appended += facts.length;
+      },
       refused: again,
       doubtful: again,
     });

@@ -35,7 +35,7 @@ export interface Unread {
   readonly through: Seq;
   /** Messages after it by others, at most LIMITS.unreadCounted. */
   readonly unread: number;
-  /** Those among them that call the user. */
+  /** Those among them that call the user, at most LIMITS.mentionsCounted. */
   readonly mentions: number;
   /** The newest entry of the room that this takes into account. */
   readonly head: Seq;

@@ -38,6 +38,11 @@ export interface HistoryPage {
   readonly firstKept: Seq;
   readonly entries: readonly ConversationEntry[];
 }
+export interface PageWanted {
+  readonly before?: number;
+  readonly after?: number;
+  readonly limit: number;
+}
 export interface RoomDetails {
   readonly kind: RoomKind;
   readonly name: string;
@@ -111,40 +116,58 @@ export class RoomReader {
     cursor: CursorParts | null,
     limit: number,
   ): Promise<ResumePoint | Refused> {
-    // The page first, the role after it: who is no member by then sees nothing of it.
-    const [point, role] = await Promise.all([
-      this.resumePoint(room, cursor, limit),
-      this.role(user, room),
-    ]);
-    return refusedTo({ kind: point.kind, role }) ?? point;
+    return this.admitted(user, room, () => this.resumePoint(room, cursor, limit));
   }
 
-  /** Whether the gate lets the user take part in a room. */
-  async mayAttend(user: UserId, room: RoomId): Promise<boolean> {
+  /**
+   * What members alone may read. The gate is asked before, so that a room that is closed takes no
+   * longer to refuse than one that does not exist; and the role is read once more behind the page,
+   * so that who is no member by then sees nothing of it.
+   */
+  async admitted<Page extends { readonly kind: RoomKind | null }>(
+    user: UserId,
+    room: RoomId,
+    read: () => Promise<Page>,
+  ): Promise<Page | Refused> {
+    const refused = refusedTo(await this.#standing(user, room));
+    if (refused) return refused;
+    const [page, role] = await Promise.all([read(), this.role(user, room)]);
+    return refusedTo({ kind: page.kind, role }) ?? page;
+  }
+
+  async #standing(user: UserId, room: RoomId): Promise<Standing> {
     const key = this.#keys.room(this.#keys.partitionOf(room), room);
     const [kind, role] = await Promise.all([
       this.command(["HGET", key, "kind"]),
       this.role(user, room),
     ]);
-    return refusal({ kind: readKind(kind), role }, "attend") === null;
+    return { kind: readKind(kind), role };
+  }
+
+  /** Whether the gate lets the user take part in a room. */
+  async mayAttend(user: UserId, room: RoomId): Promise<boolean> {
+    return refusal(await this.#standing(user, room), "attend") === null;
   }
 
   /** The `limit` entries below `before`, or above `after`; the newest with neither. */
-  async history(
-    user: UserId,
-    room: RoomId,
-    page: { before?: number; after?: number; limit: number },
-  ): Promise<HistoryPage | Refused> {
-    const { before = 0, after = -1, limit } = page;
+  async history(user: UserId, room: RoomId, page: PageWanted): Promise<HistoryPage | Refused> {
+    return this.admitted(user, room, () => this.page(room, page));
+  }
+
+  /** The same, whoever asks. */
+  page(room: RoomId, { before = 0, after = -1, limit }: PageWanted): Promise<HistoryPage> {
     const call = pageScript.call(this.roomKeys(room), [before, after, limit]);
-    const [history, role] = await Promise.all([
-      this.script(`page ${room} ${before} ${after} ${limit}`, call),
-      this.role(user, room),
-    ]);
-    return refusedTo({ kind: history.kind, role }) ?? history;
+    return this.script(`page ${room} ${before} ${after} ${limit}`, call);
   }
 
   async details(user: UserId, room: RoomId): Promise<RoomDetails | Refused> {
+    const found = await this.admitted(user, room, () => this.#details(room));
+    if ("refused" in found) return found;
+    const { kind } = found;
+    return kind === null ? { refused: "forbidden" } : { ...found, kind };
+  }
+
+  async #details(room: RoomId): Promise<Omit<RoomDetails, "kind"> & { kind: RoomKind | null }> {
     const partition = this.#keys.partitionOf(room);
     // Four of its fields: it holds the position of every member as well.
     const [fields, values] = await Promise.all([
@@ -153,15 +176,12 @@ export class RoomReader {
     ]);
     const members = new Map<UserId, Member>();
     for (const [name, value] of readHash(values)) members.set(name as UserId, readMember(value));
-    const [kindOrNull, name, epoch, head] = array(fields);
-    const kind = readKind(kindOrNull);
-    const refused = refusedTo({ kind, role: members.get(user)?.role ?? null });
-    if (refused !== null || kind === null) return refused ?? { refused: "forbidden" };
+    const [kind, name, epoch, head] = array(fields);
     return {
-      kind,
-      name: asText(name),
-      epoch: asInteger(epoch) as Epoch,
-      head: asInteger(head) as Seq,
+      kind: readKind(kind),
+      name: asTextOrNull(name) ?? "",
+      epoch: Number(asTextOrNull(epoch)) as Epoch,
+      head: Number(asTextOrNull(head)) as Seq,
       members,
     };
   }

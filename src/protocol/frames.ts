@@ -51,7 +51,7 @@ const k = uint<CommandNumber>(1);
 const seq = uint<Seq>();
 const epoch = uint<Epoch>();
 const code = choice(ERROR_CODES);
-/** An emoji or a short name; nothing that could be taken for markup or a list. */
+/** An emoji or a short name. No spaces: they part the reactions that are stored. */
 const reaction = text({
   bytes: LIMITS.reactionChars * 4,
   chars: LIMITS.reactionChars,

@@ -39,8 +39,10 @@ export const LIMITS = {
   versionsKept: 20,
   /** Messages pinned at once in a room. */
   pinsPerRoom: 50,
-  /** Unread messages and mentions are counted up to here. */
+  /** Unread messages are counted up to here. */
   unreadCounted: 1_000,
+  /** Unread messages that call a user are counted up to here. */
+  mentionsCounted: 100,
   /** Members from which a room tells counts and a sample, not lists, of who is there and who has read. */
   largeRoom: 500,
   /** Positions of a large room for which it is told how many have read so far, the furthest ones. */

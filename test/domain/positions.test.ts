@@ -2,7 +2,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  CALLS_KEPT,
   TAIL_MESSAGES_MAX,
   emptyPositions,
   extendTail,
@@ -20,7 +19,9 @@ import {
   type Positions,
 } from "../../src/domain/positions.ts";
 import type { Mark } from "../../src/domain/marks.ts";
+import { readMark, writeMark } from "../../src/domain/positions-record.ts";
 import type { Seq, UserId } from "../../src/protocol/ids.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
 import type { Position } from "../../src/redis/position.ts";
 
 const USERS = ["ann", "bob", "cy", "dee"] as UserId[];
@@ -219,11 +220,18 @@ describe("counts derived from positions", () => {
     const positions = emptyPositions();
     memberCame(positions, ANN, seqOf(0));
     memberCame(positions, BOB, seqOf(0));
-    messages(positions, 30, BOB);
+    messages(positions, 29, BOB);
+    messageSent(positions, messageOf(30, BOB), { mentions: [ANN] });
+    positions.calls.set(ANN, [{ seq: seqOf(7), by: BOB }, ...(positions.calls.get(ANN) ?? [])]);
     const room = { head: seqOf(30), kept: 10 };
     readThrough(positions, ANN, seqOf(30), room);
     const marked = markUnread(positions, ANN, back(5), room) as Mark;
     expect(unread(positions, ANN, marked, [])).toBe(10);
+    // One that does not count anyway takes nothing off the count when it is deleted.
+    const deleted = [5, 20, 21, 30].map((seq) => ({ seq: seqOf(seq), by: BOB }));
+    expect(unread(positions, ANN, marked, deleted)).toBe(8);
+    expect(unreadCalls(positions, ANN, marked)).toBe(1);
+    expect(readMark(writeMark(marked))).toEqual(marked);
     positions.tail.from = seqOf(25);
     expect(tailWanted(positions, seqOf(4), room)).toBe(10);
     expect(tailWanted(positions, seqOf(25), room)).toBe(0);
@@ -237,7 +245,24 @@ describe("counts derived from positions", () => {
       expect(positions.tail.messages.length).toBeLessThanOrEqual(TAIL_MESSAGES_MAX);
       expect(positions.tail.messages[0]?.seq).toBe(positions.tail.from + 1);
     }
-    expect(positions.calls.get(ANN)).toHaveLength(CALLS_KEPT);
+    expect(positions.calls.get(ANN)).toHaveLength(LIMITS.mentionsCounted);
     expect(positions.calls.get(ANN)?.at(-1)?.seq).toBe(3 * TAIL_MESSAGES_MAX);
+    const mark = positions.marks.get(ANN) as Mark;
+    expect(unreadCalls(positions, ANN, mark)).toBe(LIMITS.mentionsCounted);
+    messageSent(positions, messageOf(3 * TAIL_MESSAGES_MAX + 1, BOB), { everyone: true });
+    expect(unreadCalls(positions, ANN, mark)).toBe(LIMITS.mentionsCounted);
+  });
+
+  it("[UN3] takes in as many senders as the longest history holds", () => {
+    const positions = emptyPositions();
+    memberCame(positions, ANN, seqOf(0));
+    const count = 300_000;
+    positions.messages = count;
+    positions.tail.from = seqOf(count);
+    const older = Array.from({ length: count }, (_, i) => ({ seq: seqOf(i + 1), by: BOB }));
+    extendTail(positions, seqOf(0), older);
+    const room = { head: seqOf(count), kept: count };
+    positions.marks.set(ANN, { through: seqOf(count), base: count });
+    expect(markUnread(positions, ANN, back(1), room)).toEqual({ through: 0, base: 0 });
   });
 });

@@ -3,6 +3,8 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import type { RunningEdge } from "../../src/edge/edge.ts";
 import { encodeServerFrame } from "../../src/protocol/codec.ts";
+import type { Cursor } from "../../src/protocol/cursor.ts";
+import { COMMANDS, type ClientFrame, type Entry } from "../../src/protocol/frames.ts";
 import type { CommandNumber, RoomId } from "../../src/protocol/ids.ts";
 import { engineOfFile, type Engine } from "./engine.ts";
 import { applied, createRoom, type Draft, type Peer } from "./peer.ts";
@@ -31,8 +33,19 @@ async function roomOf(kind: "public" | "private"): Promise<string> {
   }
   for (const user of ["member", "gone"]) await applied(as(user).run({ type: "join", room }));
   await applied(as("gone").run({ type: "leave", room }));
+  await applied(as("owner").run({ type: "send", room, text: "the owner's" }));
+  const answer = await engine.http(edge, "owner", `/v1/rooms/${room}/messages?limit=1`);
+  const { entries } = (await answer.json()) as { entries: Entry[] };
+  cursors.set(room, entries[0]?.cursor as Cursor);
   return room;
 }
+
+/** Of the owner's message in each room; those of other rooms name nothing. */
+const cursors = new Map<string, Cursor>();
+const of = (room: string) => ({
+  room,
+  message: cursors.get(room) ?? ([...cursors.values()][0] as Cursor),
+});
 
 const VERBS: Record<string, (room: string) => Draft> = {
   send: (room) => ({ type: "send", room, text: "text" }),
@@ -41,6 +54,29 @@ const VERBS: Record<string, (room: string) => Draft> = {
   invite: (room) => ({ type: "invite", room, user: "guest" }),
   rename: (room) => ({ type: "rename", room, name: "name" }),
   create: (room) => ({ type: "create", room, kind: "public", name: "name" }),
+  "send to everybody": (room) => ({ type: "send", room, text: "text", everyone: true }),
+  reply: (room) => ({ type: "send", room, text: "text", replyTo: of(room).message }),
+  edit: (room) => ({ type: "edit", ...of(room), text: "other" }),
+  delete: (room) => ({ type: "delete", ...of(room) }),
+  react: (room) => ({ type: "react", ...of(room), reaction: "+1" }),
+  unreact: (room) => ({ type: "unreact", ...of(room), reaction: "+1" }),
+  pin: (room) => ({ type: "pin", ...of(room) }),
+  unpin: (room) => ({ type: "unpin", ...of(room) }),
+  markUnread: (room) => ({ type: "markUnread", ...of(room) }),
+};
+const ANY_MEMBER = ["forbidden", "forbidden", "applied", "applied", "forbidden"];
+const OWNER_ONLY = ["forbidden", "forbidden", "notAllowed", "applied", "forbidden"];
+/** Those are alike in all rooms that have an owner. */
+const ABOUT_MESSAGES = {
+  "send to everybody": OWNER_ONLY,
+  reply: ANY_MEMBER,
+  edit: OWNER_ONLY,
+  delete: OWNER_ONLY,
+  react: ANY_MEMBER,
+  unreact: ANY_MEMBER,
+  pin: OWNER_ONLY,
+  unpin: OWNER_ONLY,
+  markUnread: ANY_MEMBER,
 };
 /** What becomes of each verb, in the order of RELATIONS. */
 const EXPECTED: Record<"public" | "private", Record<string, readonly string[]>> = {
@@ -51,6 +87,7 @@ const EXPECTED: Record<"public" | "private", Record<string, readonly string[]>> 
     invite: ["forbidden", "forbidden", "applied", "applied", "forbidden"],
     rename: ["forbidden", "forbidden", "notAllowed", "applied", "forbidden"],
     create: ["forbidden", "forbidden", "roomExists", "roomExists", "forbidden"],
+    ...ABOUT_MESSAGES,
   },
   private: {
     send: ["forbidden", "forbidden", "applied", "applied", "forbidden"],
@@ -59,8 +96,14 @@ const EXPECTED: Record<"public" | "private", Record<string, readonly string[]>> 
     invite: ["forbidden", "forbidden", "applied", "applied", "forbidden"],
     rename: ["forbidden", "forbidden", "notAllowed", "applied", "forbidden"],
     create: ["forbidden", "forbidden", "roomExists", "roomExists", "forbidden"],
+    ...ABOUT_MESSAGES,
   },
 };
+
+it("[AU26] the table has every command", () => {
+  const types = new Set(Object.values(VERBS).map((draft) => draft("any").type));
+  expect([...types, "direct"].sort()).toEqual(Object.keys(COMMANDS).sort());
+});
 
 describe.each(["public", "private"] as const)("in a %s room", (kind) => {
   it.each(Object.keys(VERBS))("[AU26] %s is allowed to the right ones only", async (verb) => {
@@ -119,7 +162,9 @@ describe.each(["public", "private"] as const)("in a %s room", (kind) => {
     const unknown = `${room.slice(0, -1)}x` as RoomId;
     for (const relation of ["stranger", "invited", "gone"] as const) {
       const peer = as(relation);
-      for (const verb of ["send", "leave", "invite", "rename"]) {
+      for (const verb of Object.keys(VERBS)) {
+        // These make a room, or show one that is public.
+        if (verb === "create" || verb === "join") continue;
         const answers: string[] = [];
         for (const name of [room, unknown]) {
           const draft = VERBS[verb] as (room: string) => Draft;
@@ -140,6 +185,79 @@ describe.each(["public", "private"] as const)("in a %s room", (kind) => {
       }
     }
   });
+});
+
+it("[AU27] nobody but members attends, types or reads, and a refusal does not tell why", async () => {
+  const room = await roomOf("private");
+  const frames = (name: string): ClientFrame[] => [
+    { type: "attend", rooms: [name as RoomId] },
+    { type: "typing", room: name as RoomId, on: true },
+    { type: "read", room: name as RoomId, through: of(room).message },
+  ];
+  for (const relation of ["stranger", "invited", "gone"] as const) {
+    const peer = as(relation);
+    // Asked for and refused, which must not count as followed.
+    for (const name of [room, "no-room"]) expect((await peer.resume(name)).status).toBe("refused");
+    const answers: string[][] = [];
+    for (const name of [room, "no-room"]) {
+      const told: string[] = [];
+      for (const frame of frames(name)) {
+        const since = peer.frames.length;
+        peer.send(frame);
+        const error = await peer.next("error", () => true, since);
+        expect([frame.type, error.code]).toEqual([frame.type, "forbidden"]);
+        told.push(hex(error));
+      }
+      answers.push(told);
+    }
+    expect(answers[0]).toEqual(answers[1]);
+  }
+  const marks = await engine.admin.hgetall(
+    engine.keys.room(engine.keys.partitionOf(room as RoomId), room as RoomId),
+  );
+  expect(
+    Object.keys(marks)
+      .filter((field) => field.startsWith("r:"))
+      .sort(),
+  ).toEqual(["r:member", "r:owner"]);
+});
+
+it("[AU27] a refusal takes Redis the same commands whether there is such a room", async () => {
+  const room = await roomOf("private");
+  const place = engine.keys.partitionOf(room as RoomId);
+  const names = Array.from({ length: 999 }, (_, i) => `unknown-${i + 1}` as RoomId);
+  const unknown = names.find((name) => engine.keys.partitionOf(name) === place) as RoomId;
+  const watch = engine.admin.duplicate();
+  const monitor = await watch.monitor();
+  let seen: string[] = [];
+  // Those of scripts too.
+  monitor.on("monitor", (_time, args: string[]) => seen.push(args.join(" ")));
+  const about = ["", "/messages", "/pins", "/messages/1/thread"];
+  const more = ["/messages/1/versions", "/messages/1/reactions"];
+  for (const relation of ["stranger", "invited", "gone"] as const) {
+    const questions = [
+      (name: string) => as(relation).resume(name),
+      ...[...about, ...more].map((path) => async (name: string) => {
+        expect((await engine.http(edge, relation, `/v1/rooms/${name}${path}`)).status).toBe(403);
+      }),
+    ];
+    for (const ask of questions) {
+      const work: string[][] = [];
+      for (const name of [room, unknown]) {
+        seen = [];
+        await ask(name);
+        const end = `end of ${relation} ${name}`;
+        await engine.admin.echo(end);
+        await vi.waitFor(() => expect(seen.join()).toContain(end));
+        const own = seen.filter((each) => each.includes(name) && !each.includes(end));
+        work.push(own.map((each) => each.replaceAll(name, "ROOM")));
+      }
+      expect(work[0]).toEqual(work[1]);
+      expect(work[0]).toHaveLength(2);
+    }
+  }
+  monitor.disconnect();
+  watch.disconnect();
 });
 
 function hex(frame: Parameters<typeof encodeServerFrame>[0]): string {

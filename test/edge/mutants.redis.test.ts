@@ -193,7 +193,11 @@ const CHECKS: readonly {
   {
     check: "gate of a resume",
     property: strangersReadNothing,
-    change: ["edge/room-reader.js", "refusedTo({ kind: point.kind, role }) ?? point", "point"],
+    change: [
+      "edge/room-reader.js",
+      "return code === null ? null : { refused: code };",
+      "return null;",
+    ],
   },
   {
     check: "leaver of an entry",

@@ -5,9 +5,12 @@ import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import type { RunningEdge } from "../../src/edge/edge.ts";
+import type { Cursor } from "../../src/protocol/cursor.ts";
 import type { Entry } from "../../src/protocol/frames.ts";
+import type { RoomId } from "../../src/protocol/ids.ts";
 import { engineOfFile, type Engine } from "./engine.ts";
-import { createRoom, type Peer } from "./peer.ts";
+import { applied, createRoom, type Peer } from "./peer.ts";
+import { present, QUICK, sees, seesTyping, types } from "./watch.ts";
 
 const start = engineOfFile();
 
@@ -91,6 +94,40 @@ describe("Redis is killed", () => {
     for (let i = 0; i < 6; i++) await ann.insist({ type: "send", room: "room", text: `${i}` });
     expect((await bob.resume("room", ahead.cursor)).status).toBe("reset");
   });
+});
+
+describe("what edges tell of people", () => {
+  it.each([0, 2 * QUICK.leaseMs])(
+    "[TA29] goes on after Redis was killed and away for %i ms, shorter or longer than a lease",
+    async (awayMs) => {
+      const engine = await start();
+      const near = await engine.edge({ presenceTimes: QUICK });
+      const far = await engine.edge({ presenceTimes: QUICK });
+      const [ann, ben] = [await engine.peer(near, "ann"), await engine.peer(far, "ben")];
+      const room = "people" as RoomId;
+      await createRoom(ann, room, [ben]);
+      for (const peer of [ann, ben]) await present(peer, room);
+      await engine.redis.kill();
+      await new Promise((resolve) => setTimeout(resolve, awayMs));
+      await engine.redis.restart();
+
+      const { seq } = await applied(ann.insist({ type: "send", room, text: "back?" }));
+      for (const peer of [ann, ben]) await sees(peer, room, "ann", "ben");
+      types(ann, room);
+      await seesTyping(ben, room, "ann");
+      await ben.hasSeq(room, seq);
+      const through = ben.rooms.get(room)?.at(-1)?.cursor as Cursor;
+      const since = ann.frames.length;
+      ben.send({ type: "read", room, through });
+      await ben.next("unread", (frame) => frame.through === seq && frame.unread === 0);
+      await ann.next("receipts", ({ marks }) => marks.some((mark) => mark.through === seq), since);
+      await createRoom(ben, "news", [], "private");
+      await applied(ben.insist({ type: "invite", room: "news", user: "ann" }));
+      await ann.next("roomsChanged", ({ rooms }) => rooms.includes("news" as RoomId), since);
+      ben.terminate();
+      await sees(ann, room, "ann");
+    },
+  );
 });
 
 describe("Redis forgets its scripts", () => {

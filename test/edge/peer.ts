@@ -132,7 +132,8 @@ export class Peer {
         const told =
           frame.type === "applied" || frame.type === "rejected" || frame.type === "deferred";
         if (told && frame.k === k) return frame;
-        if (frame.type !== "entries") continue;
+        // An entry of a page tells as much as one that comes live.
+        if (frame.type !== "entries" && frame.type !== "resumed") continue;
         const own = frame.entries.find((entry) => entry.k === k && entry.device === this.device);
         if (own) return { type: "applied", k, room: frame.room, seq: own.seq, again: false };
       }

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { GATHER_MS, Readings, WAITING_MAX } from "../../src/edge/readings.ts";
 import type { FactSender } from "../../src/ingest/ingest.ts";
-import { formatCursor, type Cursor } from "../../src/protocol/cursor.ts";
+import { formatCursor, originCursor, type Cursor } from "../../src/protocol/cursor.ts";
 import type { Epoch, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
 import { FACT_USERS_MAX, type Fact } from "../../src/streams/command-log.ts";
 import { Keys } from "../../src/streams/keys.ts";
@@ -95,6 +95,24 @@ describe("positions of readers", () => {
     expect(lanes.calls.map(({ facts }) => facts)).toEqual([
       [{ type: "reading", room, marks: [{ user: "ben", through: at(4) }] }],
     ]);
+  });
+
+  it("[UN4] are taken back on their way too, when their reader goes back", () => {
+    readings.take(ann, room, at(9));
+    readings.take("ben" as UserId, room, at(4));
+    vi.advanceTimersByTime(GATHER_MS);
+    readings.drop(ann, room);
+    // It may not have been packed yet, and would stand behind the command.
+    const origin = { user: ann, through: originCursor(1 as Epoch) };
+    expect(lanes.calls[0]?.facts).toMatchObject([{ marks: [origin, { through: at(4) }] }]);
+    lanes.calls[0]?.sender.doubtful();
+    vi.advanceTimersByTime(GATHER_MS);
+    expect(lanes.calls[1]?.facts).toEqual([
+      { type: "reading", room, marks: [{ user: "ben", through: at(4) }] },
+    ]);
+    lanes.calls[1]?.sender.appended();
+    readings.drop("ben" as UserId, room);
+    expect(lanes.calls[1]?.facts).toMatchObject([{ marks: [{ through: at(4) }] }]);
   });
 
   it("[UN4] that no server gave out are not taken", () => {

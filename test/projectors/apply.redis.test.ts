@@ -1,8 +1,9 @@
 /** What the one script that writes projections does in every situation that it can be in. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
-import type { Fence, Grant } from "../../src/projectors/runtime/scripts.ts";
 import type { Batch } from "../../src/projectors/runtime/batch.ts";
+import { ARGUMENTS_MAX } from "../../src/projectors/runtime/operations.ts";
+import type { Fence, Grant } from "../../src/projectors/runtime/scripts.ts";
 import type { RoomId } from "../../src/protocol/ids.ts";
 import { CORE_GROUP } from "../../src/streams/keys.ts";
 import { Hand } from "./commands.ts";
@@ -250,6 +251,25 @@ describe("apply, all or nothing", () => {
       await expect(scene.apply(grant, { ...batch, operations })).rejects.toThrow(/not allowed/);
       expect(await scene.digest()).toBe(before);
     }
+  });
+
+  it("[PR3] refuses an operation with more arguments than can be unpacked before anything is written", async () => {
+    await undecided(3);
+    const grant = await scene.acquire("w1");
+    const batch = await scene.decide(grant);
+    const { keys, blobs, list } = batch.operations;
+    const withMembers = (count: number): Batch => {
+      const members = Array.from({ length: count }, (_, i) => `m${i}`);
+      const more = [...keys, `${events()}:more`];
+      const operation = ["SADD", 3 + more.length, ...members];
+      const operations = { keys: more, blobs, list: [...list, operation] };
+      return { ...batch, operations: operations as unknown as Batch["operations"] };
+    };
+    const before = await scene.digest();
+    const tooMany = withMembers(ARGUMENTS_MAX + 1);
+    await expect(scene.apply(grant, tooMany)).rejects.toThrow(/too many arguments/);
+    expect(await scene.digest()).toBe(before);
+    expect(await scene.apply(grant, withMembers(ARGUMENTS_MAX))).toEqual({ outcome: "applied" });
   });
 
   it("[PR3] is refused before it starts when memory is short", async () => {

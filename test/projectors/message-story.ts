@@ -5,8 +5,7 @@ import { halves, type Position } from "../../src/redis/position.ts";
 import type { LoggedCommand } from "../../src/streams/command-log.ts";
 import type { Chance } from "./chance.ts";
 import { Hand } from "./commands.ts";
-import { pinsOf } from "./message-reference.ts";
-import type { ReferenceRoom } from "./message-reference.ts";
+import { pinsOf, type ReferenceRoom } from "./message-reference.ts";
 import { Reference } from "./reference.ts";
 
 export const STORY_ROOMS = ["red", "green", "blue"] as const;

@@ -15,9 +15,8 @@ import { pipeline } from "../../src/redis/connect.ts";
 import { packCommands } from "../../src/streams/command-log.ts";
 import { Keys } from "../../src/streams/keys.ts";
 import { Chance } from "./chance.ts";
-import { messageAt, pinsOf, shownAt } from "./message-reference.ts";
+import { messageAt, pinsOf, shownAt, type ReferenceEntry } from "./message-reference.ts";
 import { Story, STORY_ROOMS } from "./message-story.ts";
-import type { ReferenceEntry } from "./message-reference.ts";
 import { Scene, SILENT } from "./scene.ts";
 import { pause } from "./talkers.ts";
 

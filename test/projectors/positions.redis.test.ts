@@ -15,6 +15,7 @@ import { ORIGIN, type Position } from "../../src/redis/position.ts";
 import { asText } from "../../src/redis/replies.ts";
 import {
   commandPosition,
+  FACT_USERS_MAX,
   packCommands,
   unpackCommands,
   type Fact,
@@ -328,4 +329,82 @@ describe("unread counts", () => {
       }
     }
   }, 120_000);
+
+  it("[UN1] look as far back in a batch that brings messages too, as in one that brings none", async () => {
+    const [ann, ben] = [new Hand("ann"), new Hand("ben")];
+    const [room] = ROOMS as [RoomId];
+    const steady = new Chance(1);
+    const driver = new Driver();
+    await driver.append([ann.creates(room), ben.does({ type: "join" }, room)], []);
+    for (let sent = 0; sent < 1_060; sent += 53) {
+      const some = Array.from({ length: 53 }, () => ben.says("x", room));
+      await driver.append(some, []);
+      await driver.fold(steady, 0);
+    }
+    const [first] = await conversation(room);
+    const back = { type: "markUnread", message: (first as Done).cursor } as const;
+    // Once with the memory of an owner that was there all along, once with that of a new one.
+    for (const often of [0, 1]) {
+      await driver.append([ben.says("y", room), ann.does(back, room)], []);
+      await driver.fold(steady, often);
+      const found = await new RoomList(scene.redis, scene.keys).unread(ann.user, room);
+      expect([often, found?.unread]).toEqual([often, 1_000]);
+      const through = (await conversation(room)).at(-1)?.cursor as Cursor;
+      await driver.append([], [{ type: "reading", room, marks: [{ user: ann.user, through }] }]);
+      await driver.fold(steady, 0);
+    }
+  }, 60_000);
+
+  it("[UN3] what says nothing new has no history read", async () => {
+    const [ann, ben] = [new Hand("ann"), new Hand("ben")];
+    const [room] = ROOMS as [RoomId];
+    const driver = new Driver();
+    await driver.append([ann.creates(room), ben.says("", room), ann.says("x", room)], []);
+    await driver.fold(new Chance(1), 0);
+    const [{ cursor: message }] = (await conversation(room)) as [Done];
+    const asked = async (user: string, commands: LoggedCommand[]): Promise<boolean> => {
+      const state = new PartitionState(scene.keys, scene.partition, 1 as Epoch);
+      const marks = [{ user: user as UserId, through: message }];
+      let all: readonly unknown[] = [];
+      do {
+        const { requests, fill } = state.missing(commands, [{ type: "reading", room, marks }]);
+        fill(requests.length > 0 ? await pipeline(scene.redis, requests) : []);
+        all = [...all, ...requests.map(([name]) => name)];
+      } while (state.incomplete);
+      return all.includes("XREVRANGE");
+    };
+    expect(await asked("ann", [])).toBe(false);
+    expect(await asked("nobody", [])).toBe(false);
+    expect(await asked("ann", [ann.does({ type: "markUnread", message }, room)])).toBe(true);
+  });
+
+  it("[PR1] [UN1] hold for thousands who read, and who are called, in one batch", async () => {
+    const ann = new Hand("ann");
+    const [room] = ROOMS as [RoomId];
+    const driver = new Driver();
+    await driver.append([ann.creates(room), ann.says("to all of you", room)], []);
+    await driver.fold(new Chance(1), 0);
+    const fans = Array.from({ length: 5_000 }, (_, i) => `fan ${i}` as UserId);
+    const { redis, keys, partition } = scene;
+    await redis.hset(keys.members(partition, room), ...fans.flatMap((fan) => [fan, "member:1"]));
+    await redis.hset(keys.room(partition, room), ...fans.flatMap((fan) => [`r:${fan}`, "1:0"]));
+    const through = (await conversation(room)).at(-1)?.cursor as Cursor;
+    const facts: Fact[] = [];
+    for (let at = 0; at < fans.length; at += FACT_USERS_MAX) {
+      const some = fans.slice(at, at + FACT_USERS_MAX);
+      facts.push({ type: "reading", room, marks: some.map((user) => ({ user, through })) });
+    }
+    const calls: LoggedCommand[] = [];
+    for (let at = 0; at < fans.length; at += LIMITS.mentionsPerMessage) {
+      const mentions = fans.slice(at, at + LIMITS.mentionsPerMessage);
+      calls.push(ann.does({ type: "send", text: "and you", mentions }, room));
+    }
+    await driver.append(calls, facts);
+    await driver.fold(new Chance(1), 1);
+    const list = new RoomList(redis, keys);
+    for (const fan of [fans[0], fans[2_500], fans.at(-1)]) {
+      const found = await list.unread(fan as UserId, room);
+      expect(found).toMatchObject({ through: 2, unread: calls.length, mentions: 1 });
+    }
+  }, 60_000);
 });

@@ -2,10 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { startProjector } from "../../src/projectors/worker.ts";
+import { decodeEntry } from "../../src/protocol/codec.ts";
+import type { Cursor } from "../../src/protocol/cursor.ts";
 import type { RoomId } from "../../src/protocol/ids.ts";
 import { asText, readEntries, readHash } from "../../src/redis/replies.ts";
 import { pipeline } from "../../src/redis/connect.ts";
-import { packCommands, type LoggedCommand } from "../../src/streams/command-log.ts";
+import { packCommands, type FactOf, type LoggedCommand } from "../../src/streams/command-log.ts";
+import { readConversationEntry } from "../../src/streams/conversation.ts";
 import { Keys } from "../../src/streams/keys.ts";
 import { Chance } from "./chance.ts";
 import { Hand } from "./commands.ts";
@@ -17,6 +20,7 @@ const PARTITIONS = 4;
 const ROOMS = ["red", "green", "blue", "grey", "pink"] as const;
 const USERS = ["ann", "ben", "zoë :{}"] as const;
 const HISTORY = 100_000;
+const SHORT_HISTORY = 100;
 
 let scene: Scene;
 beforeAll(async () => (scene = await Scene.start()));
@@ -68,17 +72,61 @@ async function write(
   }
 }
 
-async function fold(namespace: string, keys: Keys): Promise<void> {
+/** A reader's position, or something done to a message of those that are `known`. */
+function change(
+  chance: Chance,
+  hands: readonly Hand[],
+  known: readonly Cursor[],
+  room: string,
+): LoggedCommand | FactOf<"reading"> {
+  const [hand, message] = [chance.pick(hands), chance.pick(known)];
+  const reaction = chance.pick(["+1", "-1"]);
+  const mentions = [chance.pick(hands).user];
+  const acts: (() => LoggedCommand | FactOf<"reading">)[] = [
+    () => hand.does({ type: "send", text: "x", mentions }, room),
+    () => hand.does({ type: "send", text: "x", replyTo: message }, room),
+    () => hand.does({ type: "edit", message, text: chance.pick(["a", "b"]), mentions }, room),
+    () => hand.does({ type: "delete", message }, room),
+    () => hand.does({ type: "react", message, reaction }, room),
+    () => hand.does({ type: "unreact", message, reaction }, room),
+    () => hand.does({ type: "pin", message }, room),
+    () => hand.does({ type: "unpin", message }, room),
+    () => hand.does({ type: "markUnread", message }, room),
+    () => hand.does({ type: chance.often(0.2) && hand !== hands[0] ? "leave" : "join" }, room),
+    () => ({
+      type: "reading",
+      room: room as RoomId,
+      marks: [{ user: hand.user, through: message }],
+    }),
+  ];
+  return chance.often(0.5) ? hand.says("and so on", room) : chance.pick(acts)();
+}
+
+/** The newest entries of a room, by their cursors. */
+async function newest(keys: Keys, room: string, count: number): Promise<Cursor[]> {
+  const key = keys.conversation(keys.partitionOf(room as RoomId), room as RoomId);
+  const [reply] = await pipeline(scene.redis, [["XREVRANGE", key, "+", "-", "COUNT", count]]);
+  return readEntries(reply).map(({ id, fields }) => {
+    return decodeEntry(readConversationEntry(id, fields).payload).cursor;
+  });
+}
+
+async function fold(namespace: string, keys: Keys, history = HISTORY): Promise<void> {
   const projector = await startProjector({
     redisUrl: scene.server.url,
     partitions: PARTITIONS,
     ack: "memory",
-    historyPerRoom: HISTORY,
+    historyPerRoom: history,
     leaseTtlMs: 2_000,
     leaseRenewMs: 500,
     log: SILENT,
     namespace,
   });
+  await settled(keys);
+  await projector.stop();
+}
+
+async function settled(keys: Keys): Promise<void> {
   for (const partition of keys.all()) {
     const tail = async (): Promise<boolean> => {
       const [last] = await scene.redis.xrevrange(keys.events(partition), "+", "-", "COUNT", 1);
@@ -88,7 +136,16 @@ async function fold(namespace: string, keys: Keys): Promise<void> {
     while (!(await tail())) await pause(5);
     while ((await scene.redis.xlen(keys.outbox(partition))) > 0) await pause(5);
   }
-  await projector.stop();
+}
+
+/** The log of one namespace, as that of another. */
+async function copyLog(from: Keys, to: Keys): Promise<void> {
+  for (const partition of from.all()) {
+    const log = await scene.redis.xrangeBuffer(from.events(partition), "-", "+");
+    for (const [id, fields] of log) {
+      await scene.redis.xadd(to.events(partition), id, "b", fields[1] as Buffer);
+    }
+  }
 }
 
 /** All projections of a namespace, by key without it, as text that shows every byte. */
@@ -142,12 +199,7 @@ describe("replay", () => {
 
       const namespace = "rebuild:";
       const copy = new Keys(PARTITIONS, namespace);
-      for (const partition of live.all()) {
-        const log = await scene.redis.xrangeBuffer(live.events(partition), "-", "+");
-        for (const [id, fields] of log) {
-          await scene.redis.xadd(copy.events(partition), id, "b", fields[1] as Buffer);
-        }
-      }
+      await copyLog(live, copy);
       await fold(namespace, copy);
 
       const [before, after] = [await projections(""), await projections(namespace)];
@@ -155,5 +207,45 @@ describe("replay", () => {
       expect(after).toEqual(before);
       expect(await new Verification(scene.redis, copy).run(new Set())).toEqual([]);
     },
+  );
+
+  it.each([1, 2, 3])(
+    "[PR9] [UN1] so do positions, calls and changes of messages, also where history is trimmed, seed %i",
+    async (seed) => {
+      await scene.redis.flushall();
+      const chance = new Chance(seed);
+      const [live, copy] = [new Keys(PARTITIONS), new Keys(PARTITIONS, "rebuild:")];
+      const hands = USERS.map((user, i) => new Hand(user, `dev-${i}`));
+      const [first] = hands as [Hand];
+      const rooms = ROOMS.slice(0, 2);
+      const found = rooms.map((room) => [room, first.creates(room)] as [string, LoggedCommand]);
+      await write(live, found, chance);
+      await fold("", live, SHORT_HISTORY);
+      // Owners that begin with nothing in memory, as often as one goes and another comes.
+      for (let round = 0; round < 6; round++) {
+        for (const room of rooms) {
+          const known = await newest(live, room, 2 * SHORT_HISTORY);
+          const steps = Array.from({ length: 120 }, () => change(chance, hands, known, room));
+          const key = live.events(live.partitionOf(room as RoomId));
+          while (steps.length > 0) {
+            const some = steps.splice(0, chance.between(1, 9));
+            const commands = some.filter((step) => "command" in step);
+            const facts = some.filter((step) => "marks" in step);
+            await scene.redis.xadd(key, "*", "b", packCommands("e", commands, facts) as Buffer);
+          }
+        }
+        await fold("", live, SHORT_HISTORY);
+      }
+      await copyLog(live, copy);
+      await fold("rebuild:", copy, SHORT_HISTORY);
+
+      const before = await projections("");
+      expect([...before.keys()].some((key) => key.includes("folded"))).toBe(true);
+      const fields = [...before.values()].join("\n");
+      for (const field of [/^r:.+=\d+:\d+$/m, /^c:.*=\[/m, /^pins=/m])
+        expect(fields).toMatch(field);
+      expect(await projections("rebuild:")).toEqual(before);
+    },
+    60_000,
   );
 });

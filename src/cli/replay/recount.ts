@@ -1,5 +1,4 @@
 /** What is to be known of people at the end of a play, counted from its plan alone. Pure. */
-import { CALLS_KEPT } from "../../domain/positions.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { Plan } from "./plan.ts";
 
@@ -23,7 +22,7 @@ export function recountUnread(
   }
   return {
     unread: Math.min(unread, LIMITS.unreadCounted),
-    mentions: Math.min(mentions, CALLS_KEPT),
+    mentions: Math.min(mentions, LIMITS.mentionsCounted),
   };
 }
 

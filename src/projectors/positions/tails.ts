@@ -5,33 +5,50 @@
 import { extendTail, tailWanted, type Call } from "../../domain/positions.ts";
 import type { Room } from "../../domain/room.ts";
 import { decodeEntry } from "../../protocol/codec.ts";
-import { parseCursor, type Cursor } from "../../protocol/cursor.ts";
-import type { RoomId, Seq } from "../../protocol/ids.ts";
+import { parseCursor } from "../../protocol/cursor.ts";
+import type { RoomId, Seq, UserId } from "../../protocol/ids.ts";
 import type { RedisArg } from "../../redis/connect.ts";
 import { readEntries } from "../../redis/replies.ts";
 import type { Fact, LoggedCommand } from "../../streams/command-log.ts";
 import { readConversationEntry } from "../../streams/conversation.ts";
 
-/** Rooms whose positions some facts and commands are about, with the oldest one in each. */
+/**
+ * Rooms whose positions some facts and commands are about, with the oldest one in each. What a
+ * room that is `known` cannot take for news is left out, or anybody could have the whole of its
+ * history read by saying again what they have read long ago.
+ */
 export function namedPositions(
   commands: readonly LoggedCommand[],
   facts: readonly Fact[],
+  known: (room: RoomId) => Room | undefined,
 ): ReadonlyMap<RoomId, Seq> {
   const oldest = new Map<RoomId, Seq>();
-  const note = (room: RoomId, cursor: Cursor, before: number): void => {
-    const seq = parseCursor(cursor)?.seq;
-    if (seq === undefined) return;
-    const through = Math.max(0, seq - before) as Seq;
-    if (through < (oldest.get(room) ?? Number.POSITIVE_INFINITY)) oldest.set(room, through);
+  const note = (room: RoomId, through: number): void => {
+    if (through < (oldest.get(room) ?? Number.POSITIVE_INFINITY)) oldest.set(room, through as Seq);
   };
+  for (const { command } of commands) {
+    if (command.type !== "markUnread") continue;
+    const seq = parseCursor(command.message)?.seq;
+    if (seq !== undefined) note(command.room, Math.max(0, seq - 1));
+  }
+  // There a reader may stand further back than memory says by the time that the fact comes.
+  const goingBack = new Set(oldest.keys());
   for (const fact of facts) {
     if (fact.type !== "reading") continue;
-    for (const { through } of fact.marks) note(fact.room, through, 0);
-  }
-  for (const { command } of commands) {
-    if (command.type === "markUnread") note(command.room, command.message, 1);
+    const room = goingBack.has(fact.room) ? undefined : known(fact.room);
+    for (const { user, through } of fact.marks) {
+      const seq = parseCursor(through)?.seq;
+      if (seq === undefined || (room && isNoNews(room, user, seq))) continue;
+      note(fact.room, seq);
+    }
   }
   return oldest;
+}
+
+/** Nor is it for who joins meanwhile: a new member has read everything. */
+function isNoNews({ positions }: Room, user: UserId, through: Seq): boolean {
+  const mark = positions.marks.get(user);
+  return mark === undefined || through <= mark.through;
 }
 
 /** Null where memory reaches far enough; the seqs are dense, so a count finds the place. */

@@ -23,9 +23,6 @@ import type { PresenceState } from "./presence-state.ts";
 
 export type PresenceFact = Exclude<Fact, { type: "reading" }>;
 
-/** Arguments of one operation: what Lua can unpack at once has an end. */
-const ARGUMENTS_MAX = 1_000;
-
 /** Users who came to a room, and who went; twice in a batch counts twice. */
 export interface PresenceSteps {
   came: number;
@@ -153,8 +150,8 @@ export class PresenceProjection {
       const pairs = [...attends];
       const ins = pairs.filter(([, isIn]) => isIn).map(([pair]) => pair);
       const outs = pairs.filter(([, isIn]) => !isIn).map(([pair]) => pair);
-      for (const some of chunks(ins)) operations.addMembers(key, some);
-      for (const some of chunks(outs)) operations.removeMembers(key, some);
+      operations.addMembers(key, ins);
+      operations.removeMembers(key, outs);
     }
   }
 
@@ -168,13 +165,7 @@ export class PresenceProjection {
         if (where) fields.push(user, writeWhereabouts(where));
         else operations.removeField(key, user);
       }
-      for (const some of chunks(fields)) operations.setFields(key, some);
+      operations.setFields(key, fields);
     }
-  }
-}
-
-function* chunks(values: readonly string[]): Generator<readonly string[]> {
-  for (let at = 0; at < values.length; at += ARGUMENTS_MAX) {
-    yield values.slice(at, at + ARGUMENTS_MAX);
   }
 }

@@ -56,6 +56,8 @@ local writes = cmsgpack.unpack(ARGV[11])
 local operations, inline = writes[1], writes[2]
 for _, op in ipairs(operations) do
   if not ALLOWED[op[1]] then return redis.error_reply('ERR operation ' .. op[1] .. ' is not allowed') end
+  -- More than some 8,000 cannot be unpacked, which would show in the midst of the writes.
+  if #op > 1002 then return redis.error_reply('ERR operation ' .. op[1] .. ' has too many arguments') end
 end
 
 local count = tonumber(ARGV[7])

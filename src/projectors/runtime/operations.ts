@@ -4,6 +4,8 @@
  */
 /** KEYS of `apply.lua` before the first changed key. */
 const FIXED_KEYS = 3;
+/** Arguments of one operation, names with their values: what Lua can unpack at once has an end. */
+export const ARGUMENTS_MAX = 1_000;
 
 type Argument = string | Uint8Array;
 /** Command, index of its key in KEYS, arguments: text, or the number of a blob, from 1. */
@@ -41,16 +43,16 @@ export class Operations {
     this.#push("DEL", key, []);
   }
   setFields(key: string, fields: readonly Argument[]): void {
-    this.#push("HSET", key, fields);
+    this.#pushAll("HSET", key, fields);
   }
   removeField(key: string, field: string): void {
     this.#push("HDEL", key, [field]);
   }
   addMembers(key: string, members: readonly string[]): void {
-    this.#push("SADD", key, members);
+    this.#pushAll("SADD", key, members);
   }
   removeMembers(key: string, members: readonly string[]): void {
-    this.#push("SREM", key, members);
+    this.#pushAll("SREM", key, members);
   }
   set(key: string, value: Argument, ttlMs: number): void {
     this.#push("SET", key, [value, "PX", String(ttlMs)]);
@@ -62,6 +64,12 @@ export class Operations {
   /** Drops the lowest members past `count`. */
   keepRanks(key: string, count: number): void {
     this.#push("ZREMRANGEBYRANK", key, ["0", String(-count - 1)]);
+  }
+
+  #pushAll(name: string, key: string, args: readonly Argument[]): void {
+    for (let at = 0; at < args.length; at += ARGUMENTS_MAX) {
+      this.#push(name, key, args.slice(at, at + ARGUMENTS_MAX));
+    }
   }
 
   #push(name: string, key: string, args: readonly Argument[]): void {

@@ -41,6 +41,8 @@ export class PartitionState {
   readonly #rooms = new RecentMap<RoomId, Room>();
   readonly #windows = new RecentMap<string, DeviceWindow>();
   #hasUnknownTails = false;
+  /** Rooms in which the batch under way places somebody. */
+  readonly #placing = new Set<Room>();
   readonly presence: PresenceState;
   readonly messages: MessageState;
 
@@ -82,7 +84,9 @@ export class PartitionState {
     const touched = facts.length > 0 || attended.size > 0;
     const presence = touched ? this.presence.missing(attended) : null;
     const messages = this.messages.missing(commands);
-    const tails = this.#missingTails(namedPositions(commands, facts));
+    const tails = this.#missingTails(
+      namedPositions(commands, facts, (room) => this.#rooms.get(room)),
+    );
     const requests = [
       ...messages.requests,
       ...tails.map(({ request }) => request),
@@ -117,11 +121,18 @@ export class PartitionState {
     for (const [id, through] of named) {
       const room = this.#rooms.get(id);
       this.#hasUnknownTails ||= room === undefined;
+      if (room) this.#hold(room);
       const key = this.#keys.conversation(this.#partition, id);
       const request = room ? askForTail(room, key, through) : null;
       if (room && request) tails.push({ room, through, request });
     }
     return tails;
+  }
+
+  /** Or messages of the same batch would push out what it counts. */
+  #hold(room: Room): void {
+    room.positions.tail.held = true;
+    this.#placing.add(room);
   }
 
   /** What was loaded has shown that more is missing. */
@@ -131,6 +142,8 @@ export class PartitionState {
 
   /** Call between batches only: what a batch under way has changed must stay. */
   shrink(): void {
+    for (const { positions } of this.#placing) positions.tail.held = false;
+    this.#placing.clear();
     this.#rooms.shrink(CACHE_BOUNDS.rooms);
     this.#windows.shrink(CACHE_BOUNDS.devices);
     this.presence.shrink();
