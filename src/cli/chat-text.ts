@@ -161,6 +161,8 @@ function happened(by: string, event: ChatEvent): string {
     }
     case "room.renamed":
       return `${who} named the room \u201c${cleanLine(event.name)}\u201d`;
+    case "room.receiptsSet":
+      return `${who} switched receipts ${event.on ? "on" : "off"}`;
     case "member.invited":
       return `${who} invited ${cleanLine(event.user)}`;
     case "member.joined":

@@ -12,7 +12,7 @@ import { RoomList } from "./list.ts";
 import { Outbox, type CommandDraft, type Outcome, type OutboxItem } from "./outbox.ts";
 import type { ListedRoom } from "./replies.ts";
 import { Rooms } from "./rooms.ts";
-import type { Room } from "./room.ts";
+import type { ReceiptsOption, Room } from "./room.ts";
 import type { SocketConstructor } from "./socket.ts";
 import { TokenSource, type TokenOption } from "./token.ts";
 
@@ -40,6 +40,8 @@ export interface ClientOptions {
   readonly clock?: Clock;
   /** ENTRIES_KEPT; 0 keeps none, for programs that only listen. */
   readonly entriesKept?: number;
+  /** `private`: others are not told what this user reads, except by `room.read` itself. Default: public. */
+  readonly receipts?: ReceiptsOption;
 }
 
 /**
@@ -93,7 +95,8 @@ export class ChatClient {
       baseUrl: () => this.#connection.address.httpUrl,
       token,
     });
-    this.#rooms = this.#makeRooms(options.entriesKept ?? ENTRIES_KEPT);
+    const { entriesKept = ENTRIES_KEPT, receipts = "public" } = options;
+    this.#rooms = this.#makeRooms(entriesKept, receipts);
     this.#list = this.#makeList();
   }
 
@@ -180,13 +183,14 @@ export class ChatClient {
     return this.#http.rooms();
   }
 
-  #makeRooms(entriesKept: number): Rooms {
+  #makeRooms(entriesKept: number, receipts: ReceiptsOption): Rooms {
     const http = this.#http;
     return new Rooms({
       clock: this.#clock,
       agenda: this.#agenda,
       random: this.#random,
       entriesKept,
+      receipts,
       emitter: this.#emitter,
       me: () => this.#user,
       connected: () => this.state.name === "live",

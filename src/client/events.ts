@@ -26,7 +26,7 @@ export interface ClientEvents {
   room: OfRoom<"room">;
   /** `room.pending` changed, or what is pending of one of its messages. */
   pending: OfRoom<"pending">;
-  /** `room.name`, `room.kind` or `room.members` changed. */
+  /** `room.name`, `room.kind`, `room.receiptsOn` or `room.members` changed. */
   details: OfRoom<"details">;
   /** `room.presence` changed. */
   presence: OfRoom<"presence">;

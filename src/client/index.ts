@@ -28,7 +28,14 @@ export type {
   RoomInfo,
   ThreadPage,
 } from "./replies.ts";
-export type { CallOptions, MessageRef, Room, RoomFollowOptions, SendOptions } from "./room.ts";
+export type {
+  CallOptions,
+  MessageRef,
+  ReceiptsOption,
+  Room,
+  RoomFollowOptions,
+  SendOptions,
+} from "./room.ts";
 export type { Member } from "./room-details.ts";
 export type { SocketConstructor, SocketLike } from "./socket.ts";
 export { ENTRIES_HELD_MAX, type Older } from "./timeline.ts";

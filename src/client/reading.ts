@@ -6,8 +6,9 @@
  *                        ▲                           │
  *                        └── reconnected, or no word of it for a while, some times
  *
- * What was read here counts at once. Only the newest position is ever said: it rises,
- * and the way back is a command of its own.
+ * What was read here counts at once. Only the newest position is ever said, and the
+ * newest public one before a private one: it rises, and the way back is a command of
+ * its own.
  */
 import { parseCursor, type Cursor } from "../protocol/cursor.ts";
 import type { Entry } from "../protocol/frames.ts";
@@ -34,16 +35,22 @@ export interface ReadingHost {
   readonly name: string;
   me(): UserId | null;
   connected(): boolean;
-  send(through: Cursor): void;
+  send(said: Said): void;
   /** The counts are wrong until they are read anew. */
   doubt(): void;
   /** `counts` or `through` changed. */
   changed(): void;
 }
 
+/** A position as it is said; of a private one others are not told. */
+export interface Said {
+  readonly through: Cursor;
+  readonly isPrivate: boolean;
+}
 interface Wish {
   readonly seq: Seq;
-  readonly cursor: Cursor;
+  /** The newest last; a public one that was not confirmed stands before a private one. */
+  readonly said: readonly Said[];
   readonly tries: number;
 }
 
@@ -80,10 +87,11 @@ export class Reading {
   }
 
   /** Everything up to the entry was read. Whoever read further already loses nothing. */
-  read(cursor: Cursor): void {
-    const seq = parseCursor(cursor)?.seq;
+  read(said: Said): void {
+    const seq = parseCursor(said.through)?.seq;
     if (seq === undefined || seq <= (this.through ?? 0)) return;
-    this.#wish = { seq, cursor, tries: 0 };
+    const told = this.#wish?.said.filter(({ isPrivate }) => said.isPrivate && !isPrivate) ?? [];
+    this.#wish = { seq, said: [...told, said], tries: 0 };
     this.#unread.read(seq);
     this.#say();
     this.#show();
@@ -179,13 +187,13 @@ export class Reading {
     if (!this.#wish || !this.#host.connected()) return;
     const atMs = Math.max(clock.now(), this.#saidAtMs + READ_EVERY_MS);
     if (atMs > clock.now()) return agenda.set(this.#name, atMs, () => this.#say());
-    const { cursor, tries } = this.#wish;
+    const { said, tries } = this.#wish;
     this.#saidAtMs = atMs;
     this.#wish = { ...this.#wish, tries: tries + 1 };
     if (tries + 1 < READ_TRIES_MAX) {
       agenda.set(this.#name, atMs + READ_PATIENCE_MS, () => this.#say());
     }
-    this.#host.send(cursor);
+    for (const one of said) this.#host.send(one);
   }
 
   #show(): void {

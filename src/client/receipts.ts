@@ -1,7 +1,8 @@
 /**
  * How far the members of one room have read, as far as the server tells those who
  * attend it. Whoever sends a message has read everything before it. Of a large room
- * it tells how many have, and not who.
+ * it tells how many have, and not who; of one in which receipts are off, nothing: then
+ * the whole is empty.
  */
 import type { Entry, ServerFrameOf } from "../protocol/frames.ts";
 import type { Seq, UserId } from "../protocol/ids.ts";
@@ -9,7 +10,7 @@ import { LIMITS } from "../protocol/limits.ts";
 
 export class Receipts {
   readonly #marks = new Map<UserId, Seq>();
-  /** The whole was told once. */
+  /** The whole was told once, and receipts are on. */
   #known = false;
   /** Of a large room, the furthest first. */
   #steps: ServerFrameOf<"readers">["steps"] = [];
@@ -23,7 +24,8 @@ export class Receipts {
     // Positions only rise: an entry may have come before the state that was read before it.
     const told = new Set(marks.map(({ user }) => user));
     if (whole) for (const user of this.#marks.keys()) if (!told.has(user)) this.#marks.delete(user);
-    this.#known ||= whole;
+    // Somebody is in the room always, be it who is told.
+    if (whole) this.#known = marks.length > 0;
     for (const { user, through } of marks) this.#rise(user, through);
     this.#steps = [];
   }
@@ -43,10 +45,18 @@ export class Receipts {
 
   /** A new entry of the room; true when it says something. */
   happened({ seq, by, event }: Entry): boolean {
+    // Where they are on again, the server tells the whole.
+    if (event.type === "room.receiptsSet" && !event.on) return this.#end();
     if (!this.#known) return false;
     if (event.type === "member.left") return this.#marks.delete(event.user);
     if (event.type !== "message.sent" && event.type !== "message.folded") return false;
     return this.#rise(by, seq);
+  }
+
+  #end(): boolean {
+    const had = this.#marks.size + this.#steps.length > 0;
+    this.clear();
+    return had;
   }
 
   /** Who has read the entry, its author left out. */

@@ -45,6 +45,8 @@ export interface RoomInfo {
   readonly name: string;
   readonly head: Seq;
   readonly epoch: Epoch;
+  /** Whether others are told who has read how far. */
+  readonly receiptsOn: boolean;
   readonly members: readonly {
     readonly user: UserId;
     readonly role: string;
@@ -119,6 +121,7 @@ export const ROOM = {
   name: text({ bytes: 1_024 }),
   head: uint<Seq>(),
   epoch: uint<Epoch>(),
+  receiptsOn: flag,
   members: list(struct({ user, role: text({ bytes: 64 }), since: uint<Seq>() }), ITEMS_MAX),
 } satisfies Fields;
 export const ROOMS = {

@@ -1,6 +1,6 @@
 /**
- * A room's name and members: read once when the application asks for them, and kept
- * current by the room's entries from there on.
+ * A room's name and members, and whether receipts are on: read once when the application
+ * asks for them, and kept current by the room's entries from there on.
  */
 import type { ChatEvent, Entry, RoomKind } from "../protocol/frames.ts";
 import type { Seq, UserId } from "../protocol/ids.ts";
@@ -40,6 +40,7 @@ export class RoomDetails {
   #state: State = { name: "unknown" };
   #name: string | null = null;
   #kind: RoomKind | null = null;
+  #receiptsOn: boolean | null = null;
   #members = new Map<UserId, Member>();
 
   constructor(fetch: () => Promise<RoomInfo>, changed: () => void) {
@@ -53,6 +54,9 @@ export class RoomDetails {
   }
   get kind(): RoomKind | null {
     return this.#kind;
+  }
+  get receiptsOn(): boolean | null {
+    return this.#receiptsOn;
   }
   /** Empty until they were read. */
   get members(): ReadonlyMap<UserId, Member> {
@@ -96,12 +100,13 @@ export class RoomDetails {
   }
 
   #loaded(
-    { name, kind, members, head }: RoomInfo,
+    { name, kind, receiptsOn, members, head }: RoomInfo,
     held: readonly DetailsEntry[],
   ): void | Promise<void> {
     this.#become({ name: "known", through: head });
     this.#name = name;
     this.#kind = kind;
+    this.#receiptsOn = receiptsOn;
     this.#members = new Map(members.map((member) => [member.user, member]));
     for (const entry of held) if (entry.seq > head) this.#put(entry);
     this.#changed();
@@ -119,6 +124,7 @@ export class RoomDetails {
       case "room.created":
         this.#name = event.name;
         this.#kind = event.kind;
+        this.#receiptsOn = true;
         for (const user of event.members) {
           const role = event.kind === "direct" ? "member" : "owner";
           this.#members.set(user, { user, role, since: seq });
@@ -126,6 +132,9 @@ export class RoomDetails {
         return;
       case "room.renamed":
         this.#name = event.name;
+        return;
+      case "room.receiptsSet":
+        this.#receiptsOn = event.on;
         return;
       case "member.joined":
         this.#members.set(event.user, { user: event.user, role: "member", since: seq });

@@ -116,7 +116,9 @@ export class RoomParts {
       ...about,
       // The server takes positions only of rooms that are followed.
       connected: () => this.#isLive,
-      send: (through) => host.send({ type: "read", room: id, through }),
+      send: ({ through, isPrivate }) => {
+        host.send({ type: "read", room: id, through, ...(isPrivate && { private: true }) });
+      },
       doubt: () => host.doubt(),
       changed: () => {
         this.#emit("unread");

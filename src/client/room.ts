@@ -22,6 +22,8 @@ import type { Older } from "./timeline.ts";
 
 /** What a room needs of the client. */
 export interface RoomHost {
+  /** Whether others are told what is read here, unless `read` says so. */
+  readonly receipts: ReceiptsOption;
   submit(draft: CommandDraft, adopt?: (item: OutboxItem) => void): Promise<Outcome>;
   history(room: RoomId, query: HistoryQuery): Promise<HistoryPage>;
   info(room: RoomId): Promise<RoomInfo>;
@@ -30,6 +32,9 @@ export interface RoomHost {
   thread(room: RoomId, seq: Seq, query: ThreadQuery): Promise<ThreadPage>;
   pins(room: RoomId): Promise<readonly Pin[]>;
 }
+
+/** Whether others are told how far this user has read. */
+export type ReceiptsOption = "public" | "private";
 
 /** What names a message in a command: a message, or its first entry. */
 export type MessageRef = Pick<Message, "cursor">;
@@ -107,6 +112,13 @@ export class Room {
   /** Null until `loadDetails`. */
   get kind(): RoomKind | null {
     return this.#parts.details.kind;
+  }
+  /**
+   * Whether others are told who has read how far: while it is off `receipts` is empty. Null until
+   * `loadDetails`.
+   */
+  get receiptsOn(): boolean | null {
+    return this.#parts.details.receiptsOn;
   }
   /** Empty until `loadDetails`; current from then on while the room is followed. */
   get members(): ReadonlyMap<UserId, Member> {
@@ -211,11 +223,14 @@ export class Room {
 
   /**
    * Has read everything up to a message or entry, or up to the newest one known here. Only ever
-   * rises, counts at once, and is said until the server has confirmed it.
+   * rises, counts at once, and is said until the server has confirmed it. Of a `private` one
+   * (default: the client's `receipts`) others are not told; what was read in private stays so
+   * until something later is read or sent.
    */
-  read(upTo?: MessageRef): void {
-    const cursor = upTo?.cursor ?? this.#parts.subscription.timeline.cursor;
-    if (cursor !== null) this.#parts.reading.read(cursor);
+  read(upTo?: MessageRef, options: { readonly private?: boolean } = {}): void {
+    const through = upTo?.cursor ?? this.#parts.subscription.timeline.cursor;
+    const isPrivate = options.private ?? this.#host.receipts === "private";
+    if (through !== null) this.#parts.reading.read({ through, isPrivate });
   }
   /** The message and all after it count as unread again. */
   markUnread({ cursor }: MessageRef): Promise<Outcome> {
@@ -250,6 +265,10 @@ export class Room {
   }
   rename(name: string): Promise<Outcome> {
     return this.#host.submit({ type: "rename", room: this.id, name });
+  }
+  /** Switches `receipts` on or off for everybody in the room; for its owner. */
+  setReceipts(on: boolean): Promise<Outcome> {
+    return this.#host.submit({ type: "setReceipts", room: this.id, on });
   }
 
   /**

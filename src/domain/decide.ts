@@ -38,6 +38,7 @@ export function decide(
     case "leave":
     case "invite":
     case "rename":
+    case "setReceipts":
     case "markUnread":
       return decideInRoom(room, command, by, subject);
   }
@@ -70,6 +71,10 @@ function decideInRoom(
       return command.name === room.name
         ? { outcome: "nothing", seq: room.head }
         : happened({ type: "room.renamed", name: command.name });
+    case "setReceipts":
+      return command.on === room.receiptsOn
+        ? { outcome: "nothing", seq: room.head }
+        : happened({ type: "room.receiptsSet", on: command.on });
   }
 }
 

@@ -13,6 +13,7 @@ export type Verb =
   | "leave"
   | "invite"
   | "rename"
+  | "setReceipts"
   | "edit"
   | "delete"
   | "react"
@@ -65,6 +66,7 @@ export function refusal(standing: Standing, verb: Verb): ErrorCode | null {
     case "callAll":
       return standing.kind === "direct" ? null : onlyOwner(standing);
     case "rename":
+    case "setReceipts":
       return onlyOwner(standing);
     case "edit":
     case "delete":

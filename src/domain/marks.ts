@@ -8,13 +8,19 @@ import type { Seq, UserId } from "../protocol/ids.ts";
 /** A member's position. */
 export interface Mark {
   readonly through: Seq;
+  /** What others may see of it, where that is less than `through`. */
+  readonly shown?: Seq;
   /** Messages that do not count as unread: see positions.ts. */
   readonly base: number;
   /** Messages up to here do not count, where it is more than `through`: they were kept no longer. */
   readonly from?: Seq;
 }
 
-/** So many members have read everything up to `through`. */
+export function shownOf({ through, shown = through }: Mark): Seq {
+  return shown;
+}
+
+/** So many members have read everything up to `through`, as far as others may see. */
 export interface ReadersStep {
   readonly through: Seq;
   readonly readers: number;
@@ -40,15 +46,16 @@ export class Marks {
   set(user: UserId, mark: Mark): void {
     const before = this.#marks.get(user);
     this.#marks.set(user, mark);
-    if (this.#places === null || before?.through === mark.through) return;
-    if (before) this.#leave(this.#places, before.through);
-    this.#enter(this.#places, mark.through);
+    const place = shownOf(mark);
+    if (this.#places === null || (before && shownOf(before) === place)) return;
+    if (before) this.#leave(this.#places, shownOf(before));
+    this.#enter(this.#places, place);
   }
 
   delete(user: UserId): void {
     const before = this.#marks.get(user);
     this.#marks.delete(user);
-    if (this.#places && before) this.#leave(this.#places, before.through);
+    if (this.#places && before) this.#leave(this.#places, shownOf(before));
   }
 
   /** The furthest positions, the furthest first; what is read before the last of them, at least as many have. */
@@ -63,8 +70,9 @@ export class Marks {
 
   #count(): { through: Seq; members: number }[] {
     const places = new Map<Seq, number>();
-    for (const { through } of this.#marks.values()) {
-      places.set(through, (places.get(through) ?? 0) + 1);
+    for (const mark of this.#marks.values()) {
+      const place = shownOf(mark);
+      places.set(place, (places.get(place) ?? 0) + 1);
     }
     return [...places]
       .map(([through, members]) => ({ through, members }))

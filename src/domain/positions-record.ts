@@ -23,15 +23,23 @@ export const positionField = {
   readers: READERS,
 } as const;
 
-/** `57:12`: through and base; `57:12:90` where the count begins later. */
-export function writeMark({ through, base, from }: Mark): string {
+/**
+ * `57:12`: through and base; `57:12:90` where the count begins later; `57:12::40` and
+ * `57:12:90:40` where others may see less of it.
+ */
+export function writeMark({ through, base, from, shown }: Mark): string {
+  if (shown !== undefined) return `${through}:${base}:${from ?? ""}:${shown}`;
   return from === undefined ? `${through}:${base}` : `${through}:${base}:${from}`;
 }
 
 export function readMark(value: string): Mark {
-  const [through, base, from] = value.split(":").map(Number);
-  const mark = { through: through as Seq, base: base as number };
-  return from === undefined ? mark : { ...mark, from: from as Seq };
+  const [through, base, from = "", shown] = value.split(":");
+  return {
+    through: Number(through) as Seq,
+    base: Number(base),
+    ...(from !== "" && { from: Number(from) as Seq }),
+    ...(shown !== undefined && { shown: Number(shown) as Seq }),
+  };
 }
 
 /** `57:3 50:410`: the steps, the furthest first. */

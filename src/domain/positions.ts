@@ -6,11 +6,15 @@
  *
  * `base` counts the messages that do not count for the member: all up to `through`,
  * and own ones after it. Functions of the log, like everything in here.
+ *
+ * What others may see of a position is raised by what is read publicly, by own messages
+ * and by coming in, and falls with the position. What is read in private raises the
+ * position alone.
  */
 import type { Seq, UserId } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Position } from "../redis/position.ts";
-import { Marks, type Mark } from "./marks.ts";
+import { Marks, shownOf, type Mark } from "./marks.ts";
 
 /** A message that calls somebody. */
 export interface Call {
@@ -132,6 +136,12 @@ export function extendTail({ tail }: Positions, from: Seq, older: readonly Call[
   tail.from = from;
 }
 
+/** How far somebody says they have read; of what is private others are not told. */
+export interface Read {
+  readonly through: Seq;
+  readonly private?: boolean;
+}
+
 /**
  * Has read everything up to `through`. Null where that is no news, or no entry of
  * the room; `kept` is how many of the newest entries are looked at.
@@ -139,18 +149,27 @@ export function extendTail({ tail }: Positions, from: Seq, older: readonly Call[
 export function readThrough(
   positions: Positions,
   user: UserId,
-  through: Seq,
+  { through, private: isPrivate = false }: Read,
   room: { readonly head: Seq; readonly kept: number },
 ): Mark | null {
   const mark = positions.marks.get(user);
-  if (!mark || through <= mark.through || through > room.head) return null;
-  return place(positions, user, through, room);
+  if (!mark || through > room.head) return null;
+  const before = shownOf(mark);
+  if (through > mark.through) {
+    return place(positions, user, { through, shown: isPrivate ? before : through }, room);
+  }
+  if (isPrivate || through <= before) return null;
+  // Read in private already: only what others may see of it rises.
+  const { shown: _, ...whole } = mark;
+  const told = through < mark.through ? { ...mark, shown: through } : whole;
+  positions.marks.set(user, told);
+  return told;
 }
 
 /**
  * The entry `from` and all after it are unread again, but nothing from before the
- * member came, in the entry `since`. What was not read yet stays so. Null for
- * someone who is no member.
+ * member came, in the entry `since`. What was not read yet stays so. Others may see no
+ * more of it than is left. Null for someone who is no member.
  */
 export function markUnread(
   positions: Positions,
@@ -161,13 +180,14 @@ export function markUnread(
   const mark = positions.marks.get(user);
   if (!mark || from < 1 || from > room.head) return null;
   const through = Math.max(from - 1, since) as Seq;
-  return through < mark.through ? place(positions, user, through, room) : mark;
+  const shown = Math.min(through, shownOf(mark)) as Seq;
+  return through < mark.through ? place(positions, user, { through, shown }, room) : mark;
 }
 
 function place(
   positions: Positions,
   user: UserId,
-  through: Seq,
+  { through, shown }: { readonly through: Seq; readonly shown: Seq },
   { head, kept }: { readonly head: Seq; readonly kept: number },
 ): Mark {
   const from = Math.max(through, head - kept);
@@ -179,7 +199,12 @@ function place(
     if (by !== user) unread++;
   }
   const base = positions.messages - unread;
-  const mark = from > through ? { through, base, from: from as Seq } : { through, base };
+  const mark = {
+    through,
+    base,
+    ...(from > through && { from: from as Seq }),
+    ...(shown < through && { shown }),
+  };
   positions.marks.set(user, mark);
   return mark;
 }

@@ -6,7 +6,7 @@ import type { Epoch, RoomId, Seq, UserId } from "../protocol/ids.ts";
 import type { Position } from "../redis/position.ts";
 
 /** Fields of the room's hash that are there only where they are needed. */
-export const ROOM_FIELD = { pins: "pins", foldedFrom: "folds" } as const;
+export const ROOM_FIELD = { pins: "pins", foldedFrom: "folds", receipts: "receipts" } as const;
 
 export function readRoom(
   id: RoomId,
@@ -25,9 +25,19 @@ export function readRoom(
   room.pins = readPins(fields.get(ROOM_FIELD.pins) ?? "");
   const foldedFrom = fields.get(ROOM_FIELD.foldedFrom);
   room.foldedFrom = foldedFrom === undefined ? null : Number(foldedFrom);
+  room.receiptsOn = readReceiptsOn(fields.get(ROOM_FIELD.receipts) ?? null);
   room.positions = readPositions(fields, room.head);
   for (const [user, value] of members) room.members.set(user as UserId, readMember(value));
   return room;
+}
+
+export function writeReceiptsOn(on: boolean): string {
+  return on ? "on" : "off";
+}
+
+/** A room in which it was never set has none. */
+export function readReceiptsOn(value: string | null): boolean {
+  return value !== "off";
 }
 
 /** From `role:since`. */

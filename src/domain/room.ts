@@ -32,6 +32,8 @@ export interface Room {
   headId: Position;
   readonly members: Map<UserId, Member>;
   positions: Positions;
+  /** Whether others are told who has read how far. */
+  receiptsOn: boolean;
   /** In the order in which they were pinned. */
   pins: readonly Pin[];
   /** The oldest block of seqs that may hold changed messages; null where none was ever changed. */
@@ -41,7 +43,7 @@ export interface Room {
 export function emptyRoom(id: RoomId, epoch: Epoch): Room {
   const members = new Map<UserId, Member>();
   const nothing = { kind: null, name: "", pins: [], foldedFrom: null, positions: emptyPositions() };
-  return { id, epoch, head: 0 as Seq, headId: ORIGIN, members, ...nothing };
+  return { id, epoch, head: 0 as Seq, headId: ORIGIN, members, receiptsOn: true, ...nothing };
 }
 
 export function findPin({ pins }: Room, message: Seq): Pin | undefined {
@@ -77,6 +79,9 @@ export function evolve(room: Room, event: ChatEvent, id: Position): void {
     }
     case "room.renamed":
       room.name = event.name;
+      return;
+    case "room.receiptsSet":
+      room.receiptsOn = event.on;
       return;
     case "member.joined":
       room.members.set(event.user, { role: "member", since });

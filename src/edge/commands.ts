@@ -36,6 +36,7 @@ export function toCommand(
     case "leave":
     case "invite":
     case "rename":
+    case "setReceipts":
       return command;
     case "edit":
     case "delete":

@@ -1,8 +1,8 @@
 /**
  * How far the people on this edge say they have read, on its way into the log. Of
- * one person and room only the furthest position is kept, and what has gathered for
- * some time goes out as one fact a room: reading along in a busy room costs a
- * fraction of a command.
+ * one person and room only the furthest position is kept, and the furthest private one
+ * beside it, since that says nothing to others. What has gathered for some time goes out
+ * as one fact a room: reading along in a busy room costs a fraction of a command.
  *
  * A position that could not be appended is said again; what an edge loses, the
  * client says again, because it has not heard it back.
@@ -16,21 +16,26 @@ import type { PartitionId } from "../streams/partitions.ts";
 
 /** For how long positions gather. */
 export const GATHER_MS = 200;
-/** Positions that wait on this edge; past it new ones are not taken. */
+/** Positions that wait on this edge, private ones for themselves; past it new ones are not taken. */
 export const WAITING_MAX = 20_000;
 
 /** A position before the first entry, which is news to nobody. */
 const NOWHERE = originCursor(1 as Epoch);
 
-type Marks = Map<UserId, Cursor>;
+interface Mark {
+  readonly user: UserId;
+  through: Cursor;
+  readonly private?: boolean;
+}
 interface Reading extends FactOf<"reading"> {
-  readonly marks: { readonly user: UserId; through: Cursor }[];
+  readonly marks: Mark[];
 }
 
 export class Readings {
   readonly #ingest: Pick<Ingest, "submitFacts">;
   readonly #keys: Keys;
-  readonly #waiting = new Map<RoomId, Marks>();
+  /** By room, then by user and kind: see `placeOf`. */
+  readonly #waiting = new Map<RoomId, Map<string, Mark>>();
   /** On their way into the log. */
   readonly #leaving = new Set<readonly Reading[]>();
   #count = 0;
@@ -48,11 +53,12 @@ export class Readings {
   }
 
   /** Null when it is taken; `invalid` for a cursor that no server made, `busy` when too many wait. */
-  take(user: UserId, room: RoomId, through: Cursor): "invalid" | "busy" | null {
-    const seq = parseCursor(through)?.seq;
+  take(room: RoomId, mark: Readonly<Mark>): "invalid" | "busy" | null {
+    const seq = parseCursor(mark.through)?.seq;
     if (seq === undefined) return "invalid";
-    const marks = this.#waiting.get(room) ?? new Map<UserId, Cursor>();
-    const before = marks.get(user);
+    const marks = this.#waiting.get(room) ?? new Map<string, Mark>();
+    const place = placeOf(mark.user, mark.private);
+    const before = marks.get(place);
     if (before === undefined) {
       if (this.#count >= WAITING_MAX) {
         this.tally.refused++;
@@ -63,16 +69,18 @@ export class Readings {
       this.#waiting.set(room, marks);
     } else {
       this.tally.replaced++;
-      if ((parseCursor(before)?.seq ?? 0) >= seq) return null;
+      if ((parseCursor(before.through)?.seq ?? 0) >= seq) return null;
     }
-    marks.set(user, through);
+    marks.set(place, { ...mark });
     this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
     return null;
   }
 
   /** The user goes back: what was said before must not come after it. */
   drop(user: UserId, room: RoomId): void {
-    if (this.#waiting.get(room)?.delete(user)) this.#count--;
+    for (const isPrivate of [false, true]) {
+      if (this.#waiting.get(room)?.delete(placeOf(user, isPrivate))) this.#count--;
+    }
     // They stand behind the commands of their entry, or may have to be said again.
     for (const reading of [...this.#leaving].flat()) {
       if (reading.room !== room) continue;
@@ -88,7 +96,7 @@ export class Readings {
       const facts = byPartition.get(partition) ?? [];
       byPartition.set(partition, facts);
       if (marks.size === 0) continue;
-      const all = [...marks].map(([user, through]) => ({ user, through }));
+      const all = [...marks.values()];
       for (let at = 0; at < all.length; at += FACT_USERS_MAX) {
         facts.push({ type: "reading", room, marks: all.slice(at, at + FACT_USERS_MAX) });
       }
@@ -107,9 +115,7 @@ export class Readings {
     const again = (): void => {
       this.#leaving.delete(facts);
       for (const { room, marks } of facts) {
-        for (const { user, through } of marks) {
-          if (through !== NOWHERE) this.take(user, room, through);
-        }
+        for (const mark of marks) if (mark.through !== NOWHERE) this.take(room, mark);
       }
     };
     this.#leaving.add(facts);
@@ -122,4 +128,8 @@ export class Readings {
       doubtful: again,
     });
   }
+}
+
+function placeOf(user: UserId, isPrivate = false): string {
+  return `${isPrivate ? "-" : "+"}${user}`;
 }

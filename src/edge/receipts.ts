@@ -5,7 +5,8 @@
  * far: the counts are the projector's, so they are read when they have changed.
  *
  * Positions only rise here, so what comes twice or late does no harm; after missed
- * bells the rooms that are attended are read again.
+ * bells the rooms that are attended are read again. So is a room in which receipts are
+ * switched on or off: while they are off, all of it is nothing.
  */
 import type { Log } from "../ops/log.ts";
 import { encodeServerFrame, type Encoded } from "../protocol/codec.ts";
@@ -80,18 +81,20 @@ export class Receipts {
     this.#underWay.clear();
   }
 
-  hear({ marks }: Bell): void {
-    for (const mark of marks ?? []) {
-      if (this.#host.has(mark.user)) this.#tellReader(mark);
-      if (this.#host.audience(mark.room).size === 0) continue;
-      if (mark.shown) this.#note(mark);
-      else this.#noteCrowd(mark.room);
+  hear({ marks = [], switched = [] }: Bell): void {
+    for (const mark of marks) {
+      const { room, user, told } = mark;
+      if (this.#host.has(user)) this.#tellReader(mark);
+      if (told === null || this.#host.audience(room).size === 0) continue;
+      if (told === "count") this.#noteCrowd(room);
+      else this.#note(room, user, told);
     }
+    for (const room of switched) if (this.#host.audience(room).size > 0) this.#tellAnew(room);
   }
 
   /** Bells were missed: nobody is to wait for what they said. */
   missed(partition: PartitionId | null): void {
-    for (const room of this.#host.attended(partition)) this.#tellWhole(room);
+    for (const room of this.#host.attended(partition)) this.#tellAnew(room);
   }
 
   /** Tells one connection that has come to a room how far the others have read there. */
@@ -110,6 +113,12 @@ export class Receipts {
       );
     }
     this.#arrived.clear();
+  }
+
+  /** Also where nothing is to be told of the room any more. */
+  #tellAnew(room: RoomId): void {
+    this.#moved.delete(room);
+    this.#tellWhole(room);
   }
 
   #tellWhole(room: RoomId): void {
@@ -179,7 +188,7 @@ export class Receipts {
     this.#host.tell(user, { type: "unread", room, through, unread, mentions, head });
   }
 
-  #note({ room, user, through }: MovedMark): void {
+  #note(room: RoomId, user: UserId, through: Seq): void {
     const marks = this.#moved.get(room) ?? new Map<UserId, Seq>();
     this.#moved.set(room, marks);
     if (through > (marks.get(user) ?? 0)) marks.set(user, through);

@@ -4,7 +4,7 @@
  * through the gate, in one script a partition.
  */
 import { refusal } from "../domain/gate.ts";
-import type { ReadersStep } from "../domain/marks.ts";
+import { shownOf, type ReadersStep } from "../domain/marks.ts";
 import {
   positionField,
   readDeleted,
@@ -14,7 +14,7 @@ import {
   standingFields,
 } from "../domain/positions-record.ts";
 import { unread, unreadCalls } from "../domain/positions.ts";
-import { readMember } from "../domain/room-record.ts";
+import { readMember, readReceiptsOn, ROOM_FIELD } from "../domain/room-record.ts";
 import type { Role } from "../domain/room.ts";
 import { decodeEntry } from "../protocol/codec.ts";
 import type { Entry, RoomKind } from "../protocol/frames.ts";
@@ -90,19 +90,27 @@ export class RoomList {
     return found && refusal(found, "read") === null ? found : null;
   }
 
-  /** How far the members of a room have read; the positions of a large room are not even read. */
+  /**
+   * How far the members of a room have read, as far as others may see: nothing where receipts are
+   * off. The positions of a large room are not even read.
+   */
   async readings(room: RoomId): Promise<RoomReadings> {
     const partition = this.#keys.partitionOf(room);
     const key = this.#keys.room(partition, room);
     const [members, readers] = await pipeline(this.#redis, [
       ["HLEN", this.#keys.members(partition, room)],
-      ["HGET", key, positionField.readers],
+      ["HMGET", key, positionField.readers, ROOM_FIELD.receipts],
     ]);
-    if (asInteger(members) > LIMITS.largeRoom)
-      return { steps: readReaders(asTextOrNull(readers) ?? "") };
-    const [fields] = await pipeline(this.#redis, [["HGETALL", key]]);
-    const { marks } = readPositions(readHash(fields), 0 as Seq);
-    return { marks: [...marks].map(([user, { through }]) => ({ user, through })) };
+    if (asInteger(members) > LIMITS.largeRoom) {
+      const [steps, receipts] = array(readers).map(asTextOrNull);
+      return { steps: readReceiptsOn(receipts ?? null) ? readReaders(steps ?? "") : [] };
+    }
+    const [reply] = await pipeline(this.#redis, [["HGETALL", key]]);
+    const fields = readHash(reply);
+    // Of the same read as the positions, or they could be older than the switch.
+    if (!readReceiptsOn(fields.get(ROOM_FIELD.receipts) ?? null)) return { marks: [] };
+    const { marks } = readPositions(fields, 0 as Seq);
+    return { marks: [...marks].map(([user, mark]) => ({ user, through: shownOf(mark) })) };
   }
 
   async #standings(user: UserId, rooms: readonly RoomId[]): Promise<ListedRoom[]> {

@@ -4,7 +4,7 @@
  * so that a storm of reconnecting clients costs Redis one read per room.
  */
 import { refusal, type Standing } from "../domain/gate.ts";
-import { readMember } from "../domain/room-record.ts";
+import { readMember, readReceiptsOn, ROOM_FIELD } from "../domain/room-record.ts";
 import type { Member, Role } from "../domain/room.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { ROOM_KINDS, type RoomKind } from "../protocol/frames.ts";
@@ -48,6 +48,8 @@ export interface RoomDetails {
   readonly name: string;
   readonly epoch: Epoch;
   readonly head: Seq;
+  /** Whether others are told who has read how far. */
+  readonly receiptsOn: boolean;
   readonly members: ReadonlyMap<UserId, Member>;
 }
 export interface Refused {
@@ -169,19 +171,21 @@ export class RoomReader {
 
   async #details(room: RoomId): Promise<Omit<RoomDetails, "kind"> & { kind: RoomKind | null }> {
     const partition = this.#keys.partitionOf(room);
-    // Four of its fields: it holds the position of every member as well.
+    // Some of its fields: it holds the position of every member as well.
+    const names = ["kind", "name", "epoch", "seq", ROOM_FIELD.receipts];
     const [fields, values] = await Promise.all([
-      this.command(["HMGET", this.#keys.room(partition, room), "kind", "name", "epoch", "seq"]),
+      this.command(["HMGET", this.#keys.room(partition, room), ...names]),
       this.command(["HGETALL", this.#keys.members(partition, room)]),
     ]);
     const members = new Map<UserId, Member>();
     for (const [name, value] of readHash(values)) members.set(name as UserId, readMember(value));
-    const [kind, name, epoch, head] = array(fields);
+    const [kind, name, epoch, head, receipts] = array(fields);
     return {
       kind: readKind(kind),
       name: asTextOrNull(name) ?? "",
       epoch: Number(asTextOrNull(epoch)) as Epoch,
       head: Number(asTextOrNull(head)) as Seq,
+      receiptsOn: readReceiptsOn(asTextOrNull(receipts)),
       members,
     };
   }

@@ -271,6 +271,7 @@ export class Session implements Connection, Sender {
       case "leave":
       case "invite":
       case "rename":
+      case "setReceipts":
       case "edit":
       case "delete":
       case "react":
@@ -283,9 +284,11 @@ export class Session implements Connection, Sender {
   }
 
   /** Of a followed room only: whoever may follow it may say so. */
-  #read({ identity, subscriptions }: Live, { room, through }: ClientFrameOf<"read">): void {
+  #read({ identity, subscriptions }: Live, frame: ClientFrameOf<"read">): void {
+    const { room, through, private: isPrivate = false } = frame;
+    const mark = { user: identity.user, through, ...(isPrivate && { private: true }) };
     const code = subscriptions.follows(room)
-      ? this.#context.people.readings.take(identity.user, room, through)
+      ? this.#context.people.readings.take(room, mark)
       : "forbidden";
     if (code === null) return;
     this.#context.tally.refused[code]++;

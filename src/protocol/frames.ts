@@ -116,6 +116,8 @@ export const EVENTS = {
       ),
     },
   },
+  /** From here on others are told who has read how far, or no more. */
+  "room.receiptsSet": { code: 14, fields: { on: flag } },
 } as const satisfies Variants;
 
 /**
@@ -156,6 +158,8 @@ export const COMMANDS = {
   unpin: { code: 28, fields: { k, room, message: cursor } },
   /** The message and all after it count as unread again; the only way back. */
   markUnread: { code: 29, fields: { k, room, message: cursor } },
+  /** Whether others are told who has read how far in this room. */
+  setReceipts: { code: 30, fields: { k, room, on: flag } },
 } as const satisfies Variants;
 
 export const CLIENT_FRAMES = {
@@ -187,8 +191,11 @@ export const CLIENT_FRAMES = {
    * who has read how far. Ends with following.
    */
   attend: { code: 5, fields: { rooms: list(room, LIMITS.roomsPerResume, 1) } },
-  /** Has read everything up to this entry. Only ever rises; the newest one replaces those before. */
-  read: { code: 6, fields: { room, through: cursor } },
+  /**
+   * Has read everything up to this entry. Only ever rises; the newest one replaces those before.
+   * Of a `private` one others are not told.
+   */
+  read: { code: 6, fields: { room, through: cursor, private: optional(flag) } },
   /** To be sent again while it goes on; ends by itself after `typingMs`. */
   typing: { code: 7, fields: { room, on: flag } },
   ...COMMANDS,
@@ -258,7 +265,10 @@ export const SERVER_FRAMES = {
       offline: list(struct({ user, lastSeen: uint() }), LIMITS.largeRoom),
     },
   },
-  /** How far others have read; of a room that is large `readers` tells only how many. */
+  /**
+   * How far others have read; of a room that is large `readers` tells only how many. A whole one
+   * without marks: nobody is told, because receipts are off.
+   */
   receipts: {
     code: 12,
     fields: { room, whole: flag, marks: list(struct({ user, through: seq }), LIMITS.largeRoom) },

@@ -50,8 +50,11 @@ export interface MovedMark {
   readonly through: Seq;
   /** Nothing is unread: there was nothing after it. */
   readonly atHead: boolean;
-  /** Others are told too; otherwise only how many have read how far. */
-  readonly shown: boolean;
+  /**
+   * Up to where others see it now, `count` in a large room, where they are told how many have
+   * read; null where they are told nothing of it.
+   */
+  readonly told: Seq | "count" | null;
 }
 
 export interface Bell {
@@ -66,17 +69,20 @@ export interface Bell {
   readonly presence?: readonly PresenceChange[];
   /** The last move of each, likewise. */
   readonly marks?: readonly MovedMark[];
+  /** Rooms in which receipts were switched on or off: what was told there holds no longer. */
+  readonly switched?: readonly RoomId[];
 }
 
 type WireOutcome = [string, number, number, string, number, string | null, boolean];
 type WireEntry = [string, string, string, number, string | null];
 /** A room, then users in turn with a time: 0 there, above 0 away since, below 0 left at. */
 type WirePresence = [string, ...(string | number)[]];
-type WireMark = [string, string, number, boolean, boolean];
+type WireMark = [string, string, number, boolean, number | "count" | null];
 type WireHeader = [
   ...[string, string, WireOutcome[], WireEntry[], string[]],
   WirePresence[]?,
   WireMark[]?,
+  string[]?,
 ];
 
 export function packBellHeader(bell: Bell): Uint8Array {
@@ -95,8 +101,11 @@ export function packBellHeader(bell: Bell): Uint8Array {
     bell.entries.map(({ room, id, prev, seq, leaver }) => [room, id, prev, seq, leaver]),
     [...bell.rooms],
   ];
-  if (bell.presence || bell.marks) header.push(writePresence(bell.presence ?? []));
-  if (bell.marks) header.push(bell.marks.map(writeMark));
+  const { presence, marks, switched } = bell;
+  // Those that are not there are left out at the end, and empty before others.
+  if (presence || marks || switched) header.push(writePresence(presence ?? []));
+  if (marks || switched) header.push((marks ?? []).map(writeMark));
+  if (switched) header.push([...switched]);
   return pack(header);
 }
 
@@ -104,7 +113,8 @@ export function packBellHeader(bell: Bell): Uint8Array {
 export function readBell(fields: readonly Buffer[]): Bell {
   const header = fields[1];
   if (!header) throw new Error("a bell without a header");
-  const [from, to, outcomes, entries, rooms, presence, marks] = unpackTrusted(header) as WireHeader;
+  const [from, to, outcomes, entries, rooms, ...more] = unpackTrusted(header) as WireHeader;
+  const [presence, marks, switched] = more;
   return {
     from: from as Position,
     to: to as Position,
@@ -120,15 +130,22 @@ export function readBell(fields: readonly Buffer[]): Bell {
     rooms: rooms as RoomId[],
     ...(presence && { presence: presence.flatMap(readPresence) }),
     ...(marks && { marks: marks.map(readMark) }),
+    ...(switched && { switched: switched as RoomId[] }),
   };
 }
 
-function writeMark({ room, user, through, atHead, shown }: MovedMark): WireMark {
-  return [room, user, through, atHead, shown];
+function writeMark({ room, user, through, atHead, told }: MovedMark): WireMark {
+  return [room, user, through, atHead, told];
 }
 
-function readMark([room, user, through, atHead, shown]: WireMark): MovedMark {
-  return { room: room as RoomId, user: user as UserId, through: through as Seq, atHead, shown };
+function readMark([room, user, through, atHead, told]: WireMark): MovedMark {
+  return {
+    room: room as RoomId,
+    user: user as UserId,
+    through: through as Seq,
+    atHead,
+    told: told as MovedMark["told"],
+  };
 }
 
 function writePresence(changes: readonly PresenceChange[]): WirePresence[] {

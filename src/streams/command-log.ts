@@ -8,6 +8,7 @@ import { halves, type Position } from "../redis/position.ts";
 import { pack, unpackTrusted } from "../protocol/msgpack.ts";
 import {
   choice,
+  flag,
   list,
   optional,
   SchemaError,
@@ -78,10 +79,13 @@ const FACTS = {
       left: list(user, FACT_USERS_MAX),
     },
   },
-  /** How far members have read. */
+  /** How far members have read; `private` is what others are not told. */
   reading: {
     code: 4,
-    fields: { room, marks: list(struct({ user, through: cursor }), FACT_USERS_MAX, 1) },
+    fields: {
+      room,
+      marks: list(struct({ user, through: cursor, private: optional(flag) }), FACT_USERS_MAX, 1),
+    },
   },
 } as const satisfies Variants;
 const fact = variant(FACTS);

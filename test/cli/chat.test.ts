@@ -264,6 +264,7 @@ describe("what others write", () => {
       { type: "room.created", kind: "public", name: hostile, members: [by] } as const,
       { type: "room.created", kind: "direct", name: "direct", members: [by, by] } as const,
       { type: "room.renamed", name: hostile } as const,
+      { type: "room.receiptsSet", on: false } as const,
       { type: "member.joined", user: "\u009bx" as never } as const,
       { type: "message.edited", target: 1 as never, text: hostile } as const,
       { type: "reaction.added", target: 1 as never, reaction: hostile } as const,

@@ -51,8 +51,9 @@ export async function event<E extends keyof ClientEvents>(
 /** A client that follows the room live up to `seq`. */
 export async function following(
   seq: number,
+  options: Partial<ClientOptions> = {},
 ): Promise<{ client: ChatClient; peer: Peer; shown: number[] }> {
-  const client = newClient();
+  const client = newClient(options);
   const shown = seqs(client);
   void client.connect();
   const peer = await server.welcomed();

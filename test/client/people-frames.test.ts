@@ -105,6 +105,23 @@ describe("attending", () => {
     expect(room.typists).toEqual([]);
   });
 
+  it.each([
+    ["public", undefined, undefined],
+    ["private", undefined, true],
+    ["public", true, true],
+    ["private", false, undefined],
+  ] as const)(
+    "[CL31] a client whose receipts are %s reads with private %s: said with private %s",
+    async (receipts, isPrivate, said) => {
+      const { client, peer } = await following(3, { receipts });
+      client
+        .room(ROOM)
+        .read({ cursor: entryAt(2).cursor }, isPrivate === undefined ? {} : { private: isPrivate });
+      const { private: heard, through } = await peer.next("read");
+      expect([through, heard]).toEqual([entryAt(2).cursor, said]);
+    },
+  );
+
   it("[CL23] says what was read once the room is live again, until it is confirmed", async () => {
     const { client, peer } = await following(3);
     const room = client.room(ROOM);

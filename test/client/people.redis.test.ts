@@ -2,7 +2,13 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
-import { ChatClient, messagesOf, type Message, type Room } from "../../src/client/index.ts";
+import {
+  ChatClient,
+  messagesOf,
+  type ClientOptions,
+  type Message,
+  type Room,
+} from "../../src/client/index.ts";
 import type { RunningEdge } from "../../src/edge/edge.ts";
 import { type Engine, engineOfFile, token } from "../edge/engine.ts";
 import { openList } from "./examples/list.ts";
@@ -24,9 +30,13 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.close();
 });
 
-async function clientOf(user: string, edge = 0): Promise<ChatClient> {
+async function clientOf(
+  user: string,
+  edge = 0,
+  options: Partial<ClientOptions> = {},
+): Promise<ChatClient> {
   const urls = (edges[edge] as RunningEdge).address;
-  const client = new ChatClient({ urls, token: await token(user), WebSocket });
+  const client = new ChatClient({ urls, token: await token(user), WebSocket, ...options });
   clients.push(client);
   await client.connect();
   return client;
@@ -155,6 +165,51 @@ describe("several devices", () => {
     await until(() => expect(laptop.room(id).unread).toBe(0));
     await laptop.room(id).markUnread(laptop.room(id).messages.at(-1) as Message);
     await until(() => expect([phone, laptop].map((one) => one.list.unread)).toEqual([1, 1]));
+  });
+});
+
+describe("receipts", () => {
+  it("[CL31] of a private reader stay with them, and none are shown in a room where they are off", async () => {
+    const [fay, laptop] = [
+      await clientOf("fay", 0, { receipts: "private" }),
+      await clientOf("fay", 1),
+    ];
+    const [gil, hal] = [await clientOf("gil", 1), await clientOf("hal")];
+    const room = await gil.createRoom({ room: "quiet", kind: "public", name: "Quiet" });
+    for (const client of [fay, hal]) await client.room(room.id).join();
+    for (const client of [gil, fay, laptop, hal]) {
+      await client.room(room.id).follow({ attend: true });
+      await client.list.load();
+      await client.room(room.id).loadDetails();
+    }
+    const { seq } = await room.send("is anybody here?");
+    await until(() => expect(hal.room(room.id).lastSeq).toBe(seq));
+    fay.room(room.id).read();
+    await until(() => expect(laptop.room(room.id).through).toBe(seq));
+    hal.room(room.id).read();
+    const message = { seq, by: "gil" as never };
+    await until(() => expect(room.seenBy(message)).toEqual(["hal"]));
+    await room.send("so be it");
+    await room.setReceipts(false);
+    const all = [gil, fay, laptop, hal].map((client) => client.room(room.id));
+    await until(() => {
+      expect(all.map(({ receipts, receiptsOn }) => [receipts.size, receiptsOn])).toEqual(
+        all.map(() => [0, false]),
+      );
+    });
+    hal.room(room.id).read();
+    await hal.room(room.id).send("me too");
+    await until(() => expect(room.messages).toHaveLength(3));
+    expect(room.receipts.size).toBe(0);
+    await room.setReceipts(true);
+    await until(() => {
+      expect(all.map((each) => each.receiptsOn)).toEqual(all.map(() => true));
+      for (const each of all) expect(each.seenBy(message)).toEqual(["hal"]);
+    });
+    laptop.room(room.id).read();
+    await until(() => {
+      for (const each of all) expect(each.seenBy(message)).toEqual(["fay", "hal"]);
+    });
   });
 });
 

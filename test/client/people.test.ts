@@ -158,9 +158,34 @@ describe("receipts", () => {
     expect(receipts.readersOf(said(2, CID))).toBe(1);
   });
 
+  it("[CL31] that are off tell nothing, and the whole when they are on again", () => {
+    const receipts = new Receipts();
+    receipts.take(frame(true, mark(ANN, 3), mark(BOB, 1)));
+    const set = (seq: number, on: boolean) =>
+      receipts.happened(happened(seq, ANN, { type: "room.receiptsSet", on }));
+    expect(set(4, false)).toBe(true);
+    expect(receipts.marks.size).toBe(0);
+    // One was on its way, and the whole comes behind it.
+    receipts.take(frame(false, mark(BOB, 2)));
+    receipts.take(frame(true));
+    expect(receipts.happened(said(5, BOB))).toBe(false);
+    expect(receipts.marks.size).toBe(0);
+    expect([set(6, false), set(7, true)]).toEqual([false, false]);
+    receipts.take(frame(true, mark(ANN, 6), mark(BOB, 5)));
+    expect(receipts.happened(said(8, BOB))).toBe(true);
+    expect(receipts.seenBy(said(5, CID))).toEqual([ANN, BOB]);
+    receipts.takeReaders({
+      type: "readers",
+      room: ROOM,
+      steps: [{ through: 9 as Seq, readers: 7 }],
+    });
+    expect(set(9, false)).toBe(true);
+    expect(receipts.readersOf(said(5, CID))).toBe(0);
+  });
+
   it("[CL27] are kept of a bounded number of people", () => {
     const receipts = new Receipts();
-    receipts.take(frame(true));
+    receipts.take(frame(true, mark("user0" as UserId, 0)));
     for (let i = 0; i < LIMITS.largeRoom + 5; i++) receipts.happened(said(i + 1, `user${i}`));
     expect(receipts.marks.size).toBe(LIMITS.largeRoom);
   });
@@ -173,6 +198,7 @@ describe("name and members", () => {
     name: `as of ${head}`,
     head: head as Seq,
     epoch: 1 as Epoch,
+    receiptsOn: true,
     members: members.map((user) => ({ user, role: "member", since: 1 as Seq })),
   });
   function newDetails() {
@@ -199,6 +225,9 @@ describe("name and members", () => {
     expect(details.name).toBe("later");
     details.take(happened(6, ANN, { type: "member.left", user: ANN }));
     details.take(happened(7, BOB, { type: "member.invited", user: ANN }));
+    expect(details.receiptsOn).toBe(true);
+    details.take(happened(8, BOB, { type: "room.receiptsSet", on: false }));
+    expect(details.receiptsOn).toBe(false);
     expect(details.members.get(ANN)).toEqual({ user: ANN, role: "invited", since: 7 });
   });
 

@@ -11,7 +11,7 @@ import {
   type Position,
 } from "../../src/client/reading.ts";
 import { TAIL_MESSAGES_MAX } from "../../src/client/unread.ts";
-import { parseCursor, type Cursor } from "../../src/protocol/cursor.ts";
+import { parseCursor } from "../../src/protocol/cursor.ts";
 import type { Entry } from "../../src/protocol/frames.ts";
 import type { Seq, UserId } from "../../src/protocol/ids.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -24,6 +24,7 @@ const ANN = "ann" as UserId;
 function newReading() {
   const clock = new FakeClock();
   const said: number[] = [];
+  const words: string[] = [];
   const link = { up: true, doubts: 0, changes: 0 };
   const reading = new Reading({
     clock,
@@ -31,11 +32,15 @@ function newReading() {
     name: "general",
     me: () => ANN,
     connected: () => link.up,
-    send: (through: Cursor) => said.push(parseCursor(through)?.seq ?? 0),
+    send: ({ through, isPrivate }) => {
+      const seq = parseCursor(through)?.seq ?? 0;
+      said.push(seq);
+      words.push(isPrivate ? `${seq} in private` : `${seq}`);
+    },
     doubt: () => (link.doubts += 1),
     changed: () => (link.changes += 1),
   });
-  return { reading, clock, said, link };
+  return { reading, clock, said, words, link };
 }
 
 function position(through: number, unread: number, head: number): Position {
@@ -98,7 +103,7 @@ class Story {
     else if (dice < 0.95) this.answer();
     else if (this.#last > 0) {
       this.#wish = Math.max(this.#upTo(this.#last), reading.through ?? 0);
-      reading.read(entryAt(this.#wish).cursor);
+      reading.read({ through: entryAt(this.#wish).cursor, isPrivate: false });
       const newest = said.at(-1);
       if (newest !== undefined && newest > this.through) this.move(newest);
     }
@@ -303,7 +308,8 @@ describe("reading", () => {
     for (let seq = 1; seq <= 9; seq++) made.reading.take(said(seq, "bob"), false);
     made.reading.listed(position(1, 8, 9), 1);
   });
-  const read = (seq: number): void => made.reading.read(entryAt(seq).cursor);
+  const read = (seq: number, isPrivate = false): void =>
+    made.reading.read({ through: entryAt(seq).cursor, isPrivate });
 
   it("[CL23] counts at once, only rises, and says only the newest position of a while", () => {
     read(3);
@@ -318,6 +324,25 @@ describe("reading", () => {
     read(7);
     made.clock.advance(READ_EVERY_MS);
     expect(made.said).toEqual([3, 7]);
+  });
+
+  it("[CL31] in private is said so, and what was public before it is said first", () => {
+    read(2);
+    read(4);
+    read(6, true);
+    read(7, true);
+    read(5);
+    expect(made.reading.through).toBe(7);
+    expect(made.words).toEqual(["2"]);
+    made.clock.advance(READ_EVERY_MS);
+    expect(made.words.slice(1)).toEqual(["4", "7 in private"]);
+    made.clock.advance(READ_PATIENCE_MS);
+    expect(made.words.slice(3)).toEqual(["4", "7 in private"]);
+    made.reading.tell(position(7, 2, 9));
+    read(8, true);
+    read(9);
+    made.clock.advance(READ_EVERY_MS);
+    expect(made.words.slice(5)).toEqual(["9"]);
   });
 
   it("[CL23] is said again until it is confirmed, some times on each connection", () => {

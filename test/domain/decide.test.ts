@@ -31,7 +31,7 @@ const KINDS = ["public", "private", "direct", "absent"] as const;
 type KindOrAbsent = (typeof KINDS)[number];
 
 const VERBS = [
-  ...(["read", "send", "join", "leave", "invite", "rename"] as const),
+  ...(["read", "send", "join", "leave", "invite", "rename", "setReceipts"] as const),
   ...(["react", "unreact", "markUnread", "attend"] as const),
   ...(["pin", "unpin", "callAll"] as const),
   ...(["edit", "delete", "versions"] as const),
@@ -39,20 +39,20 @@ const VERBS = [
 /** `.` allowed, `f` forbidden, `n` notAllowed; in the order of VERBS, of somebody else's message. */
 const TABLE: Readonly<Record<KindOrAbsent, Readonly<Partial<Record<Relation, string>>>>> = {
   public: {
-    owner: "...... .... ... ...",
-    member: ".....n .... nnn nnn",
-    invited: "ff.fff ffff fff fff",
-    stranger: "ff.fff ffff fff fff",
+    owner: "....... .... ... ...",
+    member: ".....nn .... nnn nnn",
+    invited: "ff.ffff ffff fff fff",
+    stranger: "ff.ffff ffff fff fff",
   },
   private: {
-    owner: "...... .... ... ...",
-    member: ".....n .... nnn nnn",
-    invited: "ff.fff ffff fff fff",
-    stranger: "ffffff ffff fff fff",
+    owner: "....... .... ... ...",
+    member: ".....nn .... nnn nnn",
+    invited: "ff.ffff ffff fff fff",
+    stranger: "fffffff ffff fff fff",
   },
   // A direct room has no owner and invites nobody.
-  direct: { member: "...nnn .... ... nnn", stranger: "ffffff ffff fff fff" },
-  absent: { stranger: "ffffff ffff fff fff" },
+  direct: { member: "...nnnn .... ... nnn", stranger: "fffffff ffff fff fff" },
+  absent: { stranger: "fffffff ffff fff fff" },
 };
 const CODES = { ".": null, f: "forbidden", n: "notAllowed" } as const;
 
@@ -102,6 +102,7 @@ const COMMAND: Readonly<Record<Commanded, Command>> = {
   leave: { type: "leave", ...head },
   invite: { type: "invite", ...head, user: NEW },
   rename: { type: "rename", ...head, name: "Salon" },
+  setReceipts: { type: "setReceipts", ...head, on: false },
   react: { type: "react", ...of, reaction: "+1" },
   unreact: { type: "unreact", ...of, reaction: "\u{1f44d}" },
   markUnread: { type: "markUnread", ...of },
@@ -119,6 +120,7 @@ const EVENT: Readonly<Record<Exclude<Commanded, "markUnread">, ChatEvent>> = {
   leave: { type: "member.left", user: ANN },
   invite: { type: "member.invited", user: NEW },
   rename: { type: "room.renamed", name: "Salon" },
+  setReceipts: { type: "room.receiptsSet", on: false },
   react: { type: "reaction.added", target, reaction: "+1" },
   unreact: { type: "reaction.removed", target, reaction: "\u{1f44d}" },
   pin: { type: "message.pinned", target },
@@ -255,6 +257,15 @@ describe("decide", () => {
     const room = roomWith("public", "owner");
     const command: Command = { type: "rename", k: K, room: ROOM, name: "Lounge" };
     expect(decide(room, command, ANN)).toEqual({ outcome: "nothing", seq: 5 });
+  });
+
+  it("[AU5] receipts that are switched to what they are stay as they are", () => {
+    const room = roomWith("public", "owner");
+    for (const on of [true, false]) {
+      room.receiptsOn = on;
+      const command: Command = { type: "setReceipts", ...head, on };
+      expect(decide(room, command, ANN)).toEqual({ outcome: "nothing", seq: 5 });
+    }
   });
 });
 

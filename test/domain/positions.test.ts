@@ -18,7 +18,7 @@ import {
   type Called,
   type Positions,
 } from "../../src/domain/positions.ts";
-import type { Mark } from "../../src/domain/marks.ts";
+import { shownOf, type Mark } from "../../src/domain/marks.ts";
 import { readMark, writeMark } from "../../src/domain/positions-record.ts";
 import type { Seq, UserId } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
@@ -37,7 +37,8 @@ type Step =
   | { act: "send"; user: UserId; called: Called }
   | { act: "other" }
   | { act: "join" | "leave"; user: UserId }
-  | { act: "read" | "markUnread"; user: UserId; at: number }
+  | { act: "read"; user: UserId; at: number; private: boolean }
+  | { act: "markUnread"; user: UserId; at: number }
   | { act: "delete"; at: number }
   | { act: "forget" };
 
@@ -53,13 +54,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ act: fc.constant("other" as const) }),
   fc.record({ act: fc.constantFrom("join" as const, "leave" as const), user }),
   {
-    weight: 3,
-    arbitrary: fc.record({
-      act: fc.constantFrom("read" as const, "markUnread" as const),
-      user,
-      at,
-    }),
+    weight: 2,
+    arbitrary: fc.record({ act: fc.constant("read" as const), user, at, private: fc.boolean() }),
   },
+  fc.record({ act: fc.constant("markUnread" as const), user, at }),
   { weight: 2, arbitrary: fc.record({ act: fc.constant("delete" as const), at }) },
   fc.record({ act: fc.constant("forget" as const) }),
 );
@@ -74,6 +72,8 @@ interface Entry {
 class Scene {
   readonly entries: Entry[] = [];
   readonly through = new Map<UserId, number>();
+  /** What others may see of it. */
+  readonly shown = new Map<UserId, number>();
   readonly since = new Map<UserId, number>();
   readonly deleted: Call[] = [];
   positions = emptyPositions();
@@ -87,7 +87,7 @@ class Scene {
       case "send":
         if (!this.through.has(one.user)) return;
         this.entries.push({ by: one.user, called: one.called, deleted: false });
-        this.through.set(one.user, this.entries.length);
+        this.#place(one.user, this.entries.length);
         messageSent(this.positions, messageOf(this.room.head, one.user), one.called);
         return;
       case "other":
@@ -96,27 +96,28 @@ class Scene {
       case "join":
         if (this.through.has(one.user)) return;
         this.entries.push({ by: null, called: {}, deleted: false });
-        this.through.set(one.user, this.entries.length);
+        this.#place(one.user, this.entries.length);
         this.since.set(one.user, this.entries.length);
         memberCame(this.positions, one.user, this.room.head);
         return;
       case "leave":
         this.through.delete(one.user);
+        this.shown.delete(one.user);
         memberLeft(this.positions, one.user);
         return;
       case "read":
         this.load(seqOf(one.at));
-        if (readThrough(this.positions, one.user, seqOf(one.at), this.room) !== null) {
-          this.through.set(one.user, one.at);
-        }
+        this.#read(one.user, one.at, one.private);
         return;
       case "markUnread": {
         this.load(seqOf(one.at - 1));
         const since = seqOf(this.since.get(one.user) ?? 0);
         const from = { from: seqOf(one.at), since };
         if (markUnread(this.positions, one.user, from, this.room) !== null) {
-          const before = this.through.get(one.user) as number;
-          this.through.set(one.user, Math.min(before, Math.max(one.at - 1, since)));
+          const back = Math.max(one.at - 1, since);
+          for (const of of [this.through, this.shown]) {
+            of.set(one.user, Math.min(of.get(one.user) as number, back));
+          }
         }
         return;
       }
@@ -132,6 +133,23 @@ class Scene {
         this.positions.tail.messages.length = 0;
         this.positions.tail.from = this.room.head;
     }
+  }
+
+  #place(user: UserId, at: number): void {
+    this.through.set(user, at);
+    this.shown.set(user, at);
+  }
+
+  #read(user: UserId, at: number, isPrivate: boolean): void {
+    const read = { through: seqOf(at), ...(isPrivate && { private: true }) };
+    const found = readThrough(this.positions, user, read, this.room);
+    const through = this.through.get(user);
+    const isNews = through !== undefined && at <= this.entries.length;
+    for (const of of isPrivate ? [this.through] : [this.through, this.shown]) {
+      if (isNews) of.set(user, Math.max(at, of.get(user) as number));
+    }
+    // Whatever it says is told in its own words.
+    if (found) expect(readMark(writeMark(found))).toEqual(found);
   }
 
   /** As the projector does: reads as many of the newest entries as are wanted. */
@@ -174,6 +192,10 @@ function messages(positions: Positions, count: number, by: UserId): void {
   for (let i = 1; i <= count; i++) messageSent(positions, messageOf(head + i, by), {});
 }
 
+function read(positions: Positions, through: number, room: Scene["room"]): Mark | null {
+  return readThrough(positions, ANN, { through: seqOf(through) }, room);
+}
+
 describe("counts derived from positions", () => {
   it("[UN1] equal a recount after any run of sends, deletions, reads, joins and leaves", () => {
     fc.assert(
@@ -189,6 +211,57 @@ describe("counts derived from positions", () => {
     );
   });
 
+  it("[UN9] what others may see of a position equals a recount after any such run, however much is private", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const scene = new Scene();
+        for (const name of USERS.slice(0, 3)) scene.take({ act: "join", user: name });
+        for (const one of steps) {
+          scene.take(one);
+          const { marks } = scene.positions;
+          expect(new Map([...marks].map(([name, mark]) => [name, mark.through]))).toEqual(
+            scene.through,
+          );
+          expect(new Map([...marks].map(([name, mark]) => [name, shownOf(mark)]))).toEqual(
+            scene.shown,
+          );
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("[UN9] what is read in private is shown with what is read publicly, and not before", () => {
+    const positions = emptyPositions();
+    memberCame(positions, ANN, seqOf(0));
+    memberCame(positions, BOB, seqOf(0));
+    messages(positions, 9, BOB);
+    const room = { head: seqOf(9), kept: 1_000 };
+    const inPrivate = (through: number): Mark | null =>
+      readThrough(positions, ANN, { through: seqOf(through), private: true }, room);
+    read(positions, 2, room);
+    expect(inPrivate(8)).toEqual({ through: 8, base: 8, shown: 2 });
+    expect(inPrivate(8)).toBeNull();
+    expect(read(positions, 2, room)).toBeNull();
+    expect(read(positions, 5, room)).toEqual({ through: 8, base: 8, shown: 5 });
+    expect(markUnread(positions, ANN, back(7), room)).toEqual({ through: 6, base: 6, shown: 5 });
+    expect(markUnread(positions, ANN, back(4), room)).toEqual({ through: 3, base: 3 });
+    expect(inPrivate(9)).toEqual({ through: 9, base: 9, shown: 3 });
+    expect(read(positions, 9, room)).toEqual({ through: 9, base: 9 });
+  });
+
+  it("[UN9] a mark keeps what it says in its text", () => {
+    const rest = [
+      {},
+      { from: seqOf(90) },
+      { shown: seqOf(0) },
+      { from: seqOf(90), shown: seqOf(4) },
+    ];
+    const marks = rest.map((more): Mark => ({ through: seqOf(57), base: 12, ...more }));
+    expect(marks.map(writeMark)).toEqual(["57:12", "57:12:90", "57:12::0", "57:12:90:4"]);
+    expect(marks.map(writeMark).map(readMark)).toEqual(marks);
+  });
+
   it("[UN2] a position only rises by reading, and falls by marking unread", () => {
     const positions = emptyPositions();
     memberCame(positions, ANN, seqOf(0));
@@ -196,14 +269,14 @@ describe("counts derived from positions", () => {
     messages(positions, 5, BOB);
     const room = { head: seqOf(5), kept: 1_000 };
     const mark = (through: number, base: number): Mark => ({ through: seqOf(through), base });
-    expect(readThrough(positions, ANN, seqOf(3), room)).toEqual(mark(3, 3));
-    expect(readThrough(positions, ANN, seqOf(3), room)).toBeNull();
-    expect(readThrough(positions, ANN, seqOf(2), room)).toBeNull();
-    expect(readThrough(positions, ANN, seqOf(6), room)).toBeNull();
+    expect(read(positions, 3, room)).toEqual(mark(3, 3));
+    expect(read(positions, 3, room)).toBeNull();
+    expect(read(positions, 2, room)).toBeNull();
+    expect(read(positions, 6, room)).toBeNull();
     expect(markUnread(positions, ANN, back(2), room)).toEqual(mark(1, 1));
     expect(markUnread(positions, ANN, back(6), room)).toBeNull();
     expect(markUnread(positions, ANN, back(4), room)).toEqual(mark(1, 1));
-    expect(readThrough(positions, ANN, seqOf(5), room)).toEqual(mark(5, 5));
+    expect(read(positions, 5, room)).toEqual(mark(5, 5));
     expect(markUnread(positions, ANN, back(2, 4), room)).toEqual(mark(4, 4));
   });
 
@@ -212,7 +285,7 @@ describe("counts derived from positions", () => {
     memberCame(positions, BOB, seqOf(0));
     messages(positions, 2, BOB);
     const room = { head: seqOf(2), kept: 1_000 };
-    expect(readThrough(positions, ANN, seqOf(1), room)).toBeNull();
+    expect(read(positions, 1, room)).toBeNull();
     expect(markUnread(positions, ANN, back(1), room)).toBeNull();
   });
 
@@ -224,7 +297,7 @@ describe("counts derived from positions", () => {
     messageSent(positions, messageOf(30, BOB), { mentions: [ANN] });
     positions.calls.set(ANN, [{ seq: seqOf(7), by: BOB }, ...(positions.calls.get(ANN) ?? [])]);
     const room = { head: seqOf(30), kept: 10 };
-    readThrough(positions, ANN, seqOf(30), room);
+    read(positions, 30, room);
     const marked = markUnread(positions, ANN, back(5), room) as Mark;
     expect(unread(positions, ANN, marked, [])).toBe(10);
     // One that does not count anyway takes nothing off the count when it is deleted.

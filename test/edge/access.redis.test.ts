@@ -53,6 +53,7 @@ const VERBS: Record<string, (room: string) => Draft> = {
   leave: (room) => ({ type: "leave", room }),
   invite: (room) => ({ type: "invite", room, user: "guest" }),
   rename: (room) => ({ type: "rename", room, name: "name" }),
+  setReceipts: (room) => ({ type: "setReceipts", room, on: false }),
   create: (room) => ({ type: "create", room, kind: "public", name: "name" }),
   "send to everybody": (room) => ({ type: "send", room, text: "text", everyone: true }),
   reply: (room) => ({ type: "send", room, text: "text", replyTo: of(room).message }),
@@ -67,7 +68,7 @@ const VERBS: Record<string, (room: string) => Draft> = {
 const ANY_MEMBER = ["forbidden", "forbidden", "applied", "applied", "forbidden"];
 const OWNER_ONLY = ["forbidden", "forbidden", "notAllowed", "applied", "forbidden"];
 /** Those are alike in all rooms that have an owner. */
-const ABOUT_MESSAGES = {
+const ALIKE = {
   "send to everybody": OWNER_ONLY,
   reply: ANY_MEMBER,
   edit: OWNER_ONLY,
@@ -77,6 +78,7 @@ const ABOUT_MESSAGES = {
   pin: OWNER_ONLY,
   unpin: OWNER_ONLY,
   markUnread: ANY_MEMBER,
+  setReceipts: OWNER_ONLY,
 };
 /** What becomes of each verb, in the order of RELATIONS. */
 const EXPECTED: Record<"public" | "private", Record<string, readonly string[]>> = {
@@ -87,7 +89,7 @@ const EXPECTED: Record<"public" | "private", Record<string, readonly string[]>> 
     invite: ["forbidden", "forbidden", "applied", "applied", "forbidden"],
     rename: ["forbidden", "forbidden", "notAllowed", "applied", "forbidden"],
     create: ["forbidden", "forbidden", "roomExists", "roomExists", "forbidden"],
-    ...ABOUT_MESSAGES,
+    ...ALIKE,
   },
   private: {
     send: ["forbidden", "forbidden", "applied", "applied", "forbidden"],
@@ -96,7 +98,7 @@ const EXPECTED: Record<"public" | "private", Record<string, readonly string[]>> 
     invite: ["forbidden", "forbidden", "applied", "applied", "forbidden"],
     rename: ["forbidden", "forbidden", "notAllowed", "applied", "forbidden"],
     create: ["forbidden", "forbidden", "roomExists", "roomExists", "forbidden"],
-    ...ABOUT_MESSAGES,
+    ...ALIKE,
   },
 };
 
@@ -373,6 +375,7 @@ describe("a direct room", () => {
       { type: "invite", room, user: "guest" },
       { type: "leave", room },
       { type: "rename", room, name: "ours" },
+      { type: "setReceipts", room, on: false },
     ] as const) {
       expect(await as("member").run(draft)).toMatchObject({ type: "rejected", code: "notAllowed" });
     }

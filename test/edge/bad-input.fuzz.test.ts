@@ -80,6 +80,7 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
     { type: "create", k: 8, room: null, kind: "public", name: "name" },
     { type: "direct", k: 9, user: "canary" },
     { type: "rename", k: 10, room: "canary", name: "n" },
+    { type: "setReceipts", k: 10, room: "canary", on: false },
   ] as unknown as ClientFrame[];
   const mutated = fc
     .record({

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { RunningEdge } from "../../src/edge/edge.ts";
 import type { Cursor } from "../../src/protocol/cursor.ts";
-import type { ServerFrameOf } from "../../src/protocol/frames.ts";
+import type { ServerFrame, ServerFrameOf } from "../../src/protocol/frames.ts";
 import type { RoomId } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { pipeline } from "../../src/redis/connect.ts";
@@ -47,6 +47,13 @@ function cursorOf(peer: Peer, room: RoomId, seq: number): Cursor {
   const entry = peer.rooms.get(room)?.find((each) => each.seq === seq);
   if (!entry) throw new Error(`no entry ${seq} of ${room}`);
   return entry.cursor;
+}
+
+/** Of a frame that tells others so. */
+function tells(user: string, through: number): (frame: ServerFrame) => boolean {
+  return (frame) =>
+    frame.type === "receipts" &&
+    frame.marks.some((mark) => mark.user === user && mark.through === through);
 }
 
 interface Listed {
@@ -141,9 +148,76 @@ describe("positions", () => {
     const told = await phone.next("readers", (frame) => frame.steps[0]?.readers === 2);
     expect(told.steps[0]).toEqual({ through: said, readers: 2 });
     expect(phone.frames.some(({ type }) => type === "receipts")).toBe(false);
+    for (const on of [false, true]) {
+      const since = phone.frames.length;
+      await applied(ben.run({ type: "setReceipts", room, on }));
+      const anew = await phone.next("readers", () => true, since);
+      expect(anew.steps).toHaveLength(on ? LIMITS.readersSteps : 0);
+    }
   });
 
-  it("[UN6] come whole again when bells were missed", async () => {
+  it("[UN9] a private one clears the user's own devices, and nobody else is told of it", async () => {
+    const { room, phone, laptop, ben } = await scene("hidden");
+    await present(ben, room);
+    for (const text of ["one", "two", "three"]) await ben.say(room, text);
+    await phone.hasSeq(room, 5);
+    phone.send({ type: "read", room, through: cursorOf(phone, room, 3) });
+    await ben.next("receipts", tells("ann-hidden", 3));
+    phone.send({ type: "read", room, through: cursorOf(phone, room, 5), private: true });
+    for (const device of [phone, laptop]) {
+      expect(await unreadOf(device, { room, through: 5 as never })).toMatchObject({ unread: 0 });
+    }
+    expect(await listed("ann-hidden", room)).toMatchObject({ unread: 0, through: 5 });
+    // Ben's edge has heard it, and what it would tell goes out with this at the latest.
+    const cat = await engine.peer(other, "cat-hidden");
+    await applied(cat.run({ type: "join", room }));
+    await present(cat, room);
+    const whole = await cat.next("receipts", (frame) => frame.whole);
+    expect(whole.marks).toContainEqual({ user: "ann-hidden", through: 3 });
+    await ben.say(room, "four");
+    await cat.hasSeq(room, 7);
+    cat.send({ type: "read", room, through: cursorOf(cat, room, 7) });
+    await ben.next("receipts", tells("cat-hidden", 7));
+    expect([ben, cat].map((peer) => peer.frames.some(tells("ann-hidden", 5)))).toEqual([
+      false,
+      false,
+    ]);
+    // Said publicly after all, it is news to the others.
+    phone.send({ type: "read", room, through: cursorOf(phone, room, 5) });
+    await ben.next("receipts", tells("ann-hidden", 5));
+  });
+
+  it("[UN10] where the owner has switched receipts off nobody is told, until they are on again", async () => {
+    const { room, phone, laptop, ben } = await scene("off");
+    const cat = await engine.peer(edge, "cat-off");
+    await applied(cat.run({ type: "join", room }));
+    await present(ben, room);
+    await ben.next("receipts", ({ whole }) => whole);
+    const isOn = async (): Promise<unknown> => {
+      const answer = await engine.http(edge, "ben-off", `/v1/rooms/${room}`);
+      return ((await answer.json()) as { receiptsOn: unknown }).receiptsOn;
+    };
+    expect(await isOn()).toBe(true);
+    await ben.say(room, "look");
+    await phone.hasSeq(room, 4);
+    const since = ben.frames.length;
+    const { seq } = await applied(phone.run({ type: "setReceipts", room, on: false }));
+    expect(await ben.next("receipts", () => true, since)).toMatchObject({ whole: true, marks: [] });
+    await ben.hasSeq(room, seq);
+    expect(ben.rooms.get(room)?.at(-1)?.event).toEqual({ type: "room.receiptsSet", on: false });
+    expect(await isOn()).toBe(false);
+    phone.send({ type: "read", room, through: cursorOf(phone, room, 4) });
+    expect(await unreadOf(laptop, { room, through: 4 as never })).toMatchObject({ unread: 0 });
+    await present(cat, room);
+    expect((await cat.next("receipts", ({ whole }) => whole)).marks).toEqual([]);
+    await applied(phone.run({ type: "setReceipts", room, on: true }));
+    for (const peer of [ben, cat]) await peer.next("receipts", tells("ann-off", 4));
+    const told = ben.frames.filter(({ type }) => type === "receipts");
+    expect(told.filter(tells("ann-off", 4))).toHaveLength(1);
+    expect(await isOn()).toBe(true);
+  });
+
+  it("[UN6] [UN9] come whole again when bells were missed, as far as others may see", async () => {
     const own = await open();
     const lonely = await own.edge();
     const [ann, ben] = [await own.peer(lonely, "ann"), await own.peer(lonely, "ben")];
@@ -159,7 +233,7 @@ describe("positions", () => {
     const { id } = await own.admin.hgetall(own.keys.checkpoint(partition));
     const [ms] = (id as string).split("-");
     await pipeline(own.admin, [
-      ["HSET", own.keys.room(partition, room), "r:ben", "9:0"],
+      ["HSET", own.keys.room(partition, room), "r:ben", "12:0::9"],
       ["HSET", own.keys.checkpoint(partition), "id", `${Number(ms) + 1}-0`],
     ]);
     const told = await ann.next("receipts", ({ whole }) => whole, since);

@@ -22,6 +22,8 @@ class Lanes {
 
 let lanes: Lanes;
 let readings: Readings;
+const read = (user: UserId, through: Cursor, more: { private?: boolean } = {}) =>
+  readings.take(room, { user, through, ...more });
 beforeEach(() => {
   vi.useFakeTimers();
   lanes = new Lanes();
@@ -34,9 +36,9 @@ afterEach(() => {
 
 describe("positions of readers", () => {
   it("[UN4] leave together, only the furthest of each person and room", () => {
-    for (const seq of [3, 9, 5]) expect(readings.take(ann, room, at(seq))).toBeNull();
-    readings.take("ben" as UserId, room, at(4));
-    readings.take(ann, "attic" as RoomId, at(2));
+    for (const seq of [3, 9, 5]) expect(read(ann, at(seq))).toBeNull();
+    read("ben" as UserId, at(4));
+    readings.take("attic" as RoomId, { user: ann, through: at(2) });
     expect(lanes.calls).toEqual([]);
     vi.advanceTimersByTime(GATHER_MS);
     expect(lanes.calls.map(({ facts }) => facts)).toEqual([
@@ -57,10 +59,10 @@ describe("positions of readers", () => {
   });
 
   it("[UN4] are said again when they did not get into the log, or nobody knows", () => {
-    readings.take(ann, room, at(3));
+    read(ann, at(3));
     vi.advanceTimersByTime(GATHER_MS);
     lanes.calls[0]?.sender.doubtful();
-    readings.take(ann, room, at(2));
+    read(ann, at(2));
     vi.advanceTimersByTime(GATHER_MS);
     expect(lanes.calls[1]?.facts).toEqual(lanes.calls[0]?.facts);
     lanes.calls[1]?.sender.refused();
@@ -72,24 +74,24 @@ describe("positions of readers", () => {
 
   it("[UN4] wait within bounds, and go in facts within bounds", () => {
     for (let i = 0; i < WAITING_MAX; i++) {
-      expect(readings.take(`user ${i}` as UserId, room, at(1))).toBeNull();
+      expect(read(`user ${i}` as UserId, at(1))).toBeNull();
     }
-    expect(readings.take("late" as UserId, room, at(1))).toBe("busy");
-    expect(readings.take("user 7" as UserId, room, at(2))).toBeNull();
+    expect(read("late" as UserId, at(1))).toBe("busy");
+    expect(read("user 7" as UserId, at(2))).toBeNull();
     vi.advanceTimersByTime(GATHER_MS);
     const sizes = lanes.calls.flatMap(({ facts }) =>
       facts.map((fact) => (fact.type === "reading" ? fact.marks.length : 0)),
     );
     expect(Math.max(...sizes)).toBe(FACT_USERS_MAX);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(WAITING_MAX);
-    expect(readings.take("late" as UserId, room, at(1))).toBeNull();
+    expect(read("late" as UserId, at(1))).toBeNull();
   });
 
   it("[UN4] are forgotten when their reader goes back", () => {
-    readings.take(ann, room, at(9));
-    readings.take("ben" as UserId, room, at(4));
+    read(ann, at(9));
+    read("ben" as UserId, at(4));
     readings.drop(ann, room);
-    readings.take(ann, "attic" as RoomId, at(2));
+    readings.take("attic" as RoomId, { user: ann, through: at(2) });
     readings.drop(ann, "attic" as RoomId);
     vi.advanceTimersByTime(GATHER_MS);
     expect(lanes.calls.map(({ facts }) => facts)).toEqual([
@@ -98,8 +100,8 @@ describe("positions of readers", () => {
   });
 
   it("[UN4] are taken back on their way too, when their reader goes back", () => {
-    readings.take(ann, room, at(9));
-    readings.take("ben" as UserId, room, at(4));
+    read(ann, at(9));
+    read("ben" as UserId, at(4));
     vi.advanceTimersByTime(GATHER_MS);
     readings.drop(ann, room);
     // It may not have been packed yet, and would stand behind the command.
@@ -115,7 +117,37 @@ describe("positions of readers", () => {
     expect(lanes.calls[1]?.facts).toMatchObject([{ marks: [{ through: at(4) }] }]);
   });
 
+  it("[UN9] that are private take no public ones with them, and wait beside them", () => {
+    const hidden = { private: true };
+    read(ann, at(5));
+    read(ann, at(9), hidden);
+    read(ann, at(7), hidden);
+    read(ann, at(4));
+    vi.advanceTimersByTime(GATHER_MS);
+    const marks = [
+      { user: ann, through: at(5) },
+      { user: ann, through: at(9), private: true },
+    ];
+    expect(lanes.calls.map(({ facts }) => facts)).toEqual([[{ type: "reading", room, marks }]]);
+    lanes.calls[0]?.sender.doubtful();
+    vi.advanceTimersByTime(GATHER_MS);
+    expect(lanes.calls[1]?.facts).toEqual(lanes.calls[0]?.facts);
+    readings.drop(ann, room);
+    const origin = { user: ann, through: originCursor(1 as Epoch) };
+    expect(lanes.calls[1]?.facts).toMatchObject([{ marks: [origin, origin] }]);
+    read(ann, at(9), hidden);
+    readings.drop(ann, room);
+    vi.advanceTimersByTime(GATHER_MS);
+    expect(lanes.calls).toHaveLength(2);
+  });
+
+  it("[UN9] that are private count towards the bound", () => {
+    for (let i = 0; i < WAITING_MAX - 1; i++) read(`user ${i}` as UserId, at(1));
+    expect(read("user 7" as UserId, at(2), { private: true })).toBeNull();
+    expect(read("user 8" as UserId, at(2), { private: true })).toBe("busy");
+  });
+
   it("[UN4] that no server gave out are not taken", () => {
-    expect(readings.take(ann, room, "nonsense" as Cursor)).toBe("invalid");
+    expect(read(ann, "nonsense" as Cursor)).toBe("invalid");
   });
 });

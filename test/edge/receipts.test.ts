@@ -1,42 +1,62 @@
 /** What is told to the reader, and in which order: the counts come when the test says so. */
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { EdgeTally } from "../../src/edge/edge-tally.ts";
-import { Receipts } from "../../src/edge/receipts.ts";
-import type { RoomList, Unread } from "../../src/edge/room-list.ts";
+import { Receipts, TELL_MS } from "../../src/edge/receipts.ts";
+import type { Attendee } from "../../src/edge/presence-views.ts";
+import type { RoomList, RoomReadings, Unread } from "../../src/edge/room-list.ts";
 import { createLog } from "../../src/ops/log.ts";
+import { decodeServerFrame } from "../../src/protocol/codec.ts";
 import type { ServerFrame } from "../../src/protocol/frames.ts";
 import type { RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
-import type { MovedMark } from "../../src/streams/bell.ts";
+import type { Bell, MovedMark } from "../../src/streams/bell.ts";
 import type { Position } from "../../src/redis/position.ts";
 
-function newReceipts() {
+const ROOM = "general" as RoomId;
+afterEach(() => void vi.useRealTimers());
+
+function newReceipts(attended = false) {
   const told: ServerFrame[] = [];
+  const published: ServerFrame[] = [];
+  const room = { receiptsOn: true, reads: 0 };
+  const readings = (): Promise<RoomReadings> => {
+    room.reads++;
+    const mark = { user: "ann" as UserId, through: 3 as Seq };
+    return Promise.resolve({ marks: room.receiptsOn ? [mark] : [] });
+  };
   const asked: ((unread: Unread) => void)[] = [];
   const unread = (): Promise<Unread> => new Promise((answer) => asked.push(answer));
   const receipts = new Receipts({
-    rooms: { unread } as Pick<RoomList, "unread"> as RoomList,
+    rooms: { unread, readings } as Pick<RoomList, "unread" | "readings"> as RoomList,
     host: {
       tell: (_, frame) => told.push(frame) > 0,
       has: () => true,
-      audience: () => new Set(),
-      attended: () => [],
+      audience: () => new Set(attended ? [BEN] : []),
+      attended: () => (attended ? [ROOM] : []),
     },
-    publish: () => undefined,
+    publish: (_, data) => void published.push(decodeServerFrame(data)),
     tally: new EdgeTally(),
     log: createLog({ level: "silent", format: "json", name: "test" }),
   });
-  const moved = (through: number, atHead: boolean): void => {
-    const about = { room: "general" as RoomId, user: "ann" as UserId, shown: false };
-    const mark: MovedMark = { ...about, through: through as Seq, atHead };
+  const hear = (more: Partial<Bell>): void => {
     const [from, to] = ["1-0" as Position, "2-0" as Position];
-    receipts.hear({ from, to, outcomes: [], entries: [], rooms: [], marks: [mark] });
+    receipts.hear({ from, to, outcomes: [], entries: [], rooms: [], ...more });
+  };
+  const moved = (through: number, atHead: boolean, seen: number | null = null): void => {
+    const told = seen as MovedMark["told"];
+    hear({ marks: [{ room: ROOM, user: "ann" as UserId, through: through as Seq, atHead, told }] });
   };
   const answer = async (through: number, unread: number, head: number): Promise<void> => {
     asked.shift()?.({ through: through as Seq, unread, mentions: 0, head: head as Seq });
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { told, asked, moved, answer };
+  return { receipts, room, told, published, asked, hear, moved, answer };
 }
+const BEN: Attendee = {
+  user: "ben" as UserId,
+  encoding: "binary",
+  begin: () => undefined,
+  send: () => undefined,
+};
 const frame = (through: number, unread: number, head: number): object => {
   return { type: "unread", room: "general", through, unread, mentions: 0, head };
 };
@@ -63,4 +83,43 @@ it("[UN5] counts of a move that is still the newest are told as of what was read
   await answer(7, 2, 10);
   expect(told).toEqual([frame(6, 3, 10), frame(7, 2, 10)]);
   expect(asked).toEqual([]);
+});
+
+it("[UN9] a private move is told to the reader and to nobody else, a public one as far as others see", async () => {
+  vi.useFakeTimers();
+  const { told, published, moved } = newReceipts(true);
+  moved(9, true);
+  await vi.advanceTimersByTimeAsync(2 * TELL_MS);
+  expect(told).toEqual([frame(9, 0, 9)]);
+  expect(published).toEqual([]);
+  moved(9, true, 5);
+  await vi.advanceTimersByTimeAsync(2 * TELL_MS);
+  const marks = [{ user: "ann", through: 5 }];
+  expect(published).toEqual([{ type: "receipts", room: ROOM, whole: false, marks }]);
+});
+
+it("[UN10] what waits to be told is not told after receipts were switched off, nor after missed bells", async () => {
+  vi.useFakeTimers();
+  const { receipts, room, published, hear, moved } = newReceipts(true);
+  const whole = (marks: object[]): object => ({ type: "receipts", room: ROOM, whole: true, marks });
+  moved(5, false, 5);
+  room.receiptsOn = false;
+  hear({ switched: [ROOM] });
+  await vi.advanceTimersByTimeAsync(2 * TELL_MS);
+  expect(published).toEqual([whole([])]);
+  moved(6, false, 6);
+  receipts.missed(null);
+  await vi.advanceTimersByTimeAsync(2 * TELL_MS);
+  expect(published.slice(1)).toEqual([whole([])]);
+  room.receiptsOn = true;
+  hear({ switched: [ROOM] });
+  await vi.advanceTimersByTimeAsync(2 * TELL_MS);
+  expect(published.slice(2)).toEqual([whole([{ user: "ann", through: 3 }])]);
+  receipts.stop();
+});
+
+it("[UN10] a switch in a room that nobody here attends has nothing read", () => {
+  const { room, hear } = newReceipts(false);
+  hear({ switched: [ROOM] });
+  expect(room.reads).toBe(0);
 });

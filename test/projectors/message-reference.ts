@@ -20,6 +20,7 @@ export interface ReferenceEntry {
 export interface ReferenceRoom {
   readonly kind: string;
   name: string;
+  receiptsOn: boolean;
   /** User to `role:since`. */
   readonly members: Map<string, string>;
   readonly entries: ReferenceEntry[];

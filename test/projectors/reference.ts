@@ -78,6 +78,10 @@ export class Reference {
         if (role !== "owner") return "notAllowed";
         if (command.name === room.name) return room.entries.length;
         return { type: "room.renamed", name: command.name };
+      case "setReceipts":
+        if (role !== "owner") return "notAllowed";
+        if (command.on === room.receiptsOn) return room.entries.length;
+        return { type: "room.receiptsSet", on: command.on };
       case "invite": {
         if (room.kind === "direct") return "notAllowed";
         const known = room.members.get(command.user);
@@ -90,7 +94,8 @@ export class Reference {
   #happen(name: string, entry: ReferenceEntry): number {
     const { event } = entry;
     if (event.type === "room.created") {
-      const fresh = { kind: event.kind, name: event.name, members: new Map(), entries: [] };
+      const { kind, name: title } = event;
+      const fresh = { kind, name: title, receiptsOn: true, members: new Map(), entries: [] };
       this.rooms.set(name, fresh);
     }
     const room = this.rooms.get(name) as ReferenceRoom;
@@ -100,6 +105,7 @@ export class Reference {
       for (const user of event.members) room.members.set(user, `${role}:${seq}`);
     }
     if (event.type === "room.renamed") room.name = event.name;
+    if (event.type === "room.receiptsSet") room.receiptsOn = event.on;
     if (event.type === "member.left") room.members.delete(event.user);
     if (event.type === "member.joined") room.members.set(event.user, `member:${seq}`);
     if (event.type === "member.invited") room.members.set(event.user, `invited:${seq}`);

@@ -42,6 +42,7 @@ function script(chance: Chance, size: number): [room: string, command: LoggedCom
       () => hand.does({ type: "leave" }, room),
       () => hand.does({ type: "invite", user: chance.pick(hands).user }, room),
       () => hand.does({ type: "rename", name: chance.pick(["A", "B"]) }, room),
+      () => hand.does({ type: "setReceipts", on: chance.often(0.5) }, room),
     ];
     const body = chance.often(0.4)
       ? chance.pick(bodies)
@@ -98,8 +99,34 @@ function change(
       room: room as RoomId,
       marks: [{ user: hand.user, through: message }],
     }),
+    () => ({
+      type: "reading",
+      room: room as RoomId,
+      marks: [{ user: hand.user, through: known[0] ?? message, private: true }],
+    }),
+    () => hand.does({ type: "setReceipts", on: chance.often(0.5) }, room),
   ];
   return chance.often(0.5) ? hand.says("and so on", room) : chance.pick(acts)();
+}
+
+/** Somebody has read further than others may see, in each of these rooms. */
+async function endPrivately(
+  keys: Keys,
+  [first, second]: readonly Hand[],
+  rooms: readonly string[],
+): Promise<void> {
+  if (!first || !second) throw new Error("two are needed");
+  for (const name of rooms) {
+    const [room, key] = [name as RoomId, keys.events(keys.partitionOf(name as RoomId))];
+    const talk = [second.does({ type: "join" }, name), first.says("one more", name)];
+    await scene.redis.xadd(key, "*", "b", packCommands("e", talk) as Buffer);
+    await fold("", keys, SHORT_HISTORY);
+    const [through] = (await newest(keys, name, 1)) as [Cursor];
+    const marks = [{ user: second.user, through, private: true }];
+    const fact = { type: "reading", room, marks } as const;
+    await scene.redis.xadd(key, "*", "b", packCommands("e", [], [fact]) as Buffer);
+  }
+  await fold("", keys, SHORT_HISTORY);
 }
 
 /** The newest entries of a room, by their cursors. */
@@ -210,7 +237,7 @@ describe("replay", () => {
   );
 
   it.each([1, 2, 3])(
-    "[PR9] [UN1] so do positions, calls and changes of messages, also where history is trimmed, seed %i",
+    "[PR9] [UN1] [UN9] so do positions, calls and changes of messages, also where history is trimmed, seed %i",
     async (seed) => {
       await scene.redis.flushall();
       const chance = new Chance(seed);
@@ -236,13 +263,15 @@ describe("replay", () => {
         }
         await fold("", live, SHORT_HISTORY);
       }
+      await endPrivately(live, hands, rooms);
       await copyLog(live, copy);
       await fold("rebuild:", copy, SHORT_HISTORY);
 
       const before = await projections("");
       expect([...before.keys()].some((key) => key.includes("folded"))).toBe(true);
       const fields = [...before.values()].join("\n");
-      for (const field of [/^r:.+=\d+:\d+$/m, /^c:.*=\[/m, /^pins=/m])
+      const marks = [/^r:.+=\d+:\d+$/m, /^r:.+=\d+:\d+:\d*:\d+$/m];
+      for (const field of [...marks, /^c:.*=\[/m, /^pins=/m, /^receipts=/m])
         expect(fields).toMatch(field);
       expect(await projections("rebuild:")).toEqual(before);
     },

@@ -33,6 +33,7 @@ const command = fc.oneof(
   fc.record({ type: fc.constantFrom("join" as const, "leave" as const), k, room }),
   fc.record({ type: fc.constant("invite" as const), k, room, user }),
   fc.record({ type: fc.constant("rename" as const), k, room, name }),
+  fc.record({ type: fc.constant("setReceipts" as const), k, room, on: fc.boolean() }),
   fc.record({
     type: fc.constant("create" as const),
     k,
@@ -149,14 +150,27 @@ describe("bells", () => {
     leaver: fc.option(user),
   });
 
+  const mark = fc.record({
+    room,
+    user,
+    through: fc.nat(),
+    atHead: fc.boolean(),
+    told: fc.oneof(fc.nat(), fc.constantFrom("count" as const, null)),
+  });
+
   it("[PR5] read back as they were written", () => {
-    const bell = fc.record({
-      from: position,
-      to: position,
-      outcomes: fc.array(outcome, { maxLength: 8 }),
-      entries: fc.array(entry, { maxLength: 8 }),
-      rooms: fc.array(room, { maxLength: 8 }),
-    });
+    const bell = fc.record(
+      {
+        from: position,
+        to: position,
+        outcomes: fc.array(outcome, { maxLength: 8 }),
+        entries: fc.array(entry, { maxLength: 8 }),
+        rooms: fc.array(room, { maxLength: 8 }),
+        marks: fc.array(mark, { maxLength: 4 }),
+        switched: fc.array(room, { maxLength: 4 }),
+      },
+      { requiredKeys: ["from", "to", "outcomes", "entries", "rooms"] },
+    );
     fc.assert(
       fc.property(bell, (made) => {
         const written = made as unknown as Bell;
@@ -164,7 +178,8 @@ describe("bells", () => {
         for (const { payload: bytes } of written.entries) {
           fields.push(Buffer.from("d"), Buffer.from(bytes));
         }
-        expect(readBell(fields)).toEqual(written);
+        const nothing = { presence: [], marks: [], switched: [] };
+        expect({ ...nothing, ...readBell(fields) }).toEqual({ ...nothing, ...written });
       }),
     );
   });

@@ -1,4 +1,5 @@
 /** The membership projection: who is in a room, in which role; word of each change goes to the outbox. */
+import { ROOM_FIELD, writeReceiptsOn } from "../../domain/room-record.ts";
 import type { Room } from "../../domain/room.ts";
 import type { ChatEvent } from "../../protocol/frames.ts";
 import type { UserId } from "../../protocol/ids.ts";
@@ -39,6 +40,9 @@ export function writeMembership(
       return;
     case "room.renamed":
       operations.setFields(roomKey, ["name", room.name]);
+      return;
+    case "room.receiptsSet":
+      operations.setFields(roomKey, [ROOM_FIELD.receipts, writeReceiptsOn(room.receiptsOn)]);
       return;
     case "member.joined":
     case "member.left":

@@ -217,6 +217,7 @@ function namedBy(command: Command): CursorParts | null {
     case "leave":
     case "invite":
     case "rename":
+    case "setReceipts":
       return null;
   }
 }

@@ -87,6 +87,7 @@ export class MessageProjection {
       case "message.folded":
       case "room.created":
       case "room.renamed":
+      case "room.receiptsSet":
       case "member.joined":
       case "member.left":
       case "member.invited":

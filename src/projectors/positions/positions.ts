@@ -19,9 +19,10 @@ import {
   writeReaders,
 } from "../../domain/positions-record.ts";
 import type { Room } from "../../domain/room.ts";
+import { shownOf, type Mark } from "../../domain/marks.ts";
 import { parseCursor } from "../../protocol/cursor.ts";
 import type { ChatEvent } from "../../protocol/frames.ts";
-import type { Seq, UserId } from "../../protocol/ids.ts";
+import type { RoomId, Seq, UserId } from "../../protocol/ids.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { MovedMark } from "../../streams/bell.ts";
 import type { FactOf } from "../../streams/command-log.ts";
@@ -52,6 +53,8 @@ export class PositionProjection {
   readonly #changed = new Map<Room, Changes>();
   /** By room and user: of several moves the last one counts. */
   readonly #moved = new Map<string, MovedMark>();
+  /** Rooms in which receipts were switched on or off. */
+  readonly #switched = new Set<RoomId>();
 
   /** `kept`: entries of a room's history. */
   constructor(keys: Keys, partition: PartitionId, kept: number) {
@@ -62,6 +65,10 @@ export class PositionProjection {
 
   get moved(): readonly MovedMark[] {
     return [...this.#moved.values()];
+  }
+
+  get switched(): readonly RoomId[] {
+    return [...this.#switched];
   }
 
   /** Takes in an event that `room` has taken in just now; `former` is the message that it changed. */
@@ -93,6 +100,9 @@ export class PositionProjection {
       case "member.invited":
         // May make the room a large one.
         this.#of(room);
+        return;
+      case "room.receiptsSet":
+        this.#switched.add(room.id);
         return;
       case "room.renamed":
       case "message.pinned":
@@ -129,19 +139,22 @@ export class PositionProjection {
 
   /** Takes in how far members have read; what says nothing new, or nothing true, has no effect. */
   reading(room: Room, { marks }: FactOf<"reading">): void {
-    for (const { user, through } of marks) {
+    for (const { user, through, private: isPrivate = false } of marks) {
       const cursor = parseCursor(through);
       if (cursor?.epoch !== room.epoch) continue;
-      const mark = readThrough(room.positions, user, cursor.seq, this.#bounds(room));
-      if (mark) this.#move(room, user, mark.through);
+      const before = room.positions.marks.get(user);
+      const read = { through: cursor.seq, private: isPrivate };
+      const mark = readThrough(room.positions, user, read, this.#bounds(room));
+      if (mark) this.#move(room, user, before, mark);
     }
   }
 
   /** The entry `from` and what follows are unread again for a member. */
   markUnread(room: Room, user: UserId, from: Seq): boolean {
     const since = room.members.get(user)?.since ?? (0 as Seq);
+    const before = room.positions.marks.get(user);
     const mark = markUnread(room.positions, user, { from, since }, this.#bounds(room));
-    if (mark) this.#move(room, user, mark.through);
+    if (mark) this.#move(room, user, before, mark);
     return mark !== null;
   }
 
@@ -149,11 +162,16 @@ export class PositionProjection {
     return { head, kept: this.#kept };
   }
 
-  #move(room: Room, user: UserId, through: Seq): void {
+  #move(room: Room, user: UserId, before: Mark | undefined, mark: Mark): void {
     this.#of(room).marks.add(user);
-    const shown = room.members.size <= LIMITS.largeRoom;
-    const atHead = through === room.head;
-    this.#moved.set(`${room.id} ${user}`, { room: room.id, user, through, atHead, shown });
+    const key = `${room.id} ${user}`;
+    const shown = shownOf(mark);
+    const isSeen = room.receiptsOn && (before === undefined || shownOf(before) !== shown);
+    const now = room.members.size > LIMITS.largeRoom ? "count" : shown;
+    // What others saw move earlier in the batch is to be told with a private move too.
+    const told = isSeen ? now : (this.#moved.get(key)?.told ?? null);
+    const atHead = mark.through === room.head;
+    this.#moved.set(key, { room: room.id, user, through: mark.through, atHead, told });
   }
 
   #of(room: Room): Changes {

@@ -248,6 +248,7 @@ export class Fold {
       rooms,
       ...(presence.length > 0 && { presence }),
       ...(this.#positions.moved.length > 0 && { marks: this.#positions.moved }),
+      ...(this.#positions.switched.length > 0 && { switched: this.#positions.switched }),
     });
     return {
       ...range,
