@@ -180,10 +180,11 @@ export function markUnread(
   const mark = positions.marks.get(user);
   if (!mark || from < 1 || from > room.head) return null;
   const through = Math.max(from - 1, since) as Seq;
-  const shown = Math.min(through, shownOf(mark)) as Seq;
-  return through < mark.through ? place(positions, user, { through, shown }, room) : mark;
+  if (through >= mark.through) return mark;
+  return place(positions, user, { through, shown: shownOf(mark) }, room);
 }
 
+/** Others see no more than `through`. */
 function place(
   positions: Positions,
   user: UserId,

@@ -7,6 +7,7 @@ import { formatCursor, type Cursor } from "../../src/protocol/cursor.ts";
 import type { Epoch, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { pipeline } from "../../src/redis/connect.ts";
+import { readBell } from "../../src/streams/bell.ts";
 import { FACT_USERS_MAX, type Fact, type LoggedCommand } from "../../src/streams/command-log.ts";
 import { Chance } from "./chance.ts";
 import { Hand } from "./commands.ts";
@@ -237,6 +238,42 @@ describe("unread counts", () => {
       await driver.fold(steady, 0);
     }
   }, 60_000);
+
+  it("[UN9] a bell tells others what was public, whatever private moves came with it", async () => {
+    const [ann, ben] = [new Hand("ann"), new Hand("ben")];
+    const [room] = ROOMS as [RoomId];
+    const driver = new Driver(scene);
+    await driver.append([ann.creates(room), ben.does({ type: "join" }, room)], []);
+    await driver.append(
+      Array.from({ length: 6 }, () => ann.says("x", room)),
+      [],
+    );
+    await driver.fold(new Chance(1), 0);
+    const known = await conversation(scene, room);
+    const told = async (...reads: [seq: number, isPrivate: boolean][]): Promise<unknown> => {
+      const marks = reads.map(([seq, isPrivate]) => ({
+        user: ben.user,
+        through: known[seq - 1]?.cursor as Cursor,
+        private: isPrivate,
+      }));
+      await driver.append([], [{ type: "reading", room, marks }]);
+      await driver.fold(new Chance(1), 0);
+      const [last] = await scene.redis.xrevrangeBuffer(
+        scene.keys.bell(scene.partition),
+        "+",
+        "-",
+        "COUNT",
+        1,
+      );
+      const { marks: moves = [] } = readBell(last?.[1] ?? []);
+      return moves.map((move) => [move.through, move.told]);
+    };
+    expect(await told([4, true])).toEqual([[4, null]]);
+    expect(await told([3, false], [5, true])).toEqual([[5, 3]]);
+    expect(await told([6, true], [4, false])).toEqual([[6, 4]]);
+    expect(await told([4, false], [6, true])).toEqual([]);
+    expect(await told([6, false])).toEqual([[6, 6]]);
+  });
 
   it("[UN3] what says nothing new has no history read", async () => {
     const [ann, ben] = [new Hand("ann"), new Hand("ben")];
