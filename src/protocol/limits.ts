@@ -43,6 +43,8 @@ export const LIMITS = {
   unreadCounted: 1_000,
   /** Unread messages that call a user are counted up to here. */
   mentionsCounted: 100,
+  /** Newest replies of a thread that are looked at to tell how many are unread. */
+  threadUnreadCounted: 100,
   /** Members from which a room tells counts and a sample, not lists, of who is there and who has read. */
   largeRoom: 500,
   /** Positions of a large room for which it is told how many have read so far, the furthest ones. */
