@@ -17,6 +17,10 @@ export const LIMITS = {
   depth: 8,
   /** Rooms that one connection may follow. */
   roomsPerConnection: 1_000,
+  /** Rooms that one is in and finds in the list of one's rooms; accepted invitations may be more. */
+  roomsListed: 1_000,
+  /** Invitations in it; with them and `roomsListed` the list is full. */
+  invitationsListed: 100,
   /** Entries of one page of history or of one `resumed` frame. */
   pageEntries: 200,
   /** Bytes of entries in one `resumed` or `entries` frame; a single entry may exceed it. */
