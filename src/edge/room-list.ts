@@ -19,7 +19,7 @@ import type { Role } from "../domain/room.ts";
 import { decodeEntry } from "../protocol/codec.ts";
 import type { Entry, RoomKind } from "../protocol/frames.ts";
 import type { Epoch, RoomId, Seq, UserId } from "../protocol/ids.ts";
-import { LIMITS } from "../protocol/limits.ts";
+import { isLargeRoom, LIMITS } from "../protocol/limits.ts";
 import { pipeline, type Redis } from "../redis/connect.ts";
 import { array, asBytes, asInteger, asText, asTextOrNull, readHash } from "../redis/replies.ts";
 import { runScripts, Script } from "../redis/script.ts";
@@ -98,10 +98,14 @@ export class RoomList {
       ["HLEN", this.#keys.members(partition, room)],
       ["HGET", key, positionField.readers],
     ]);
-    if (asInteger(members) > LIMITS.largeRoom)
-      return { steps: readReaders(asTextOrNull(readers) ?? "") };
-    const [fields] = await pipeline(this.#redis, [["HGETALL", key]]);
-    const { marks } = readPositions(readHash(fields), 0 as Seq);
+    if (isLargeRoom(asInteger(members))) return { steps: readReaders(asTextOrNull(readers) ?? "") };
+    const [reply] = await pipeline(this.#redis, [["HGETALL", key]]);
+    const fields = readHash(reply);
+    const { marks } = readPositions(fields, 0 as Seq);
+    // Others may have come since the members were counted.
+    if (isLargeRoom(marks.size)) {
+      return { steps: readReaders(fields.get(positionField.readers) ?? "") };
+    }
     return { marks: [...marks].map(([user, { through }]) => ({ user, through })) };
   }
 

@@ -49,7 +49,7 @@ export const LIMITS = {
   mentionsCounted: 100,
   /** Newest replies of a thread that are looked at to tell how many are unread. */
   threadUnreadCounted: 100,
-  /** Members from which a room tells counts and a sample, not lists, of who is there and who has read. */
+  /** People in a room up to which it tells lists of who is there and who has read: see isLargeRoom. */
   largeRoom: 500,
   /** Positions of a large room for which it is told how many have read so far, the furthest ones. */
   readersSteps: 50,
@@ -62,3 +62,11 @@ export const LIMITS = {
   /** Bytes of a token in `hello`. */
   tokenBytes: 3_072,
 } as const;
+
+/**
+ * Whether so many people (members, invited ones too) make a room a large one: it tells counts and a
+ * sample of who is there and who has read, and no lists.
+ */
+export function isLargeRoom(people: number): boolean {
+  return people > LIMITS.largeRoom;
+}

@@ -22,7 +22,7 @@ import type { Room } from "../../domain/room.ts";
 import { parseCursor } from "../../protocol/cursor.ts";
 import type { ChatEvent } from "../../protocol/frames.ts";
 import type { Seq, UserId } from "../../protocol/ids.ts";
-import { LIMITS } from "../../protocol/limits.ts";
+import { isLargeRoom, LIMITS } from "../../protocol/limits.ts";
 import type { MovedMark } from "../../streams/bell.ts";
 import type { FactOf } from "../../streams/command-log.ts";
 import type { Keys } from "../../streams/keys.ts";
@@ -151,7 +151,7 @@ export class PositionProjection {
 
   #move(room: Room, user: UserId, through: Seq): void {
     this.#of(room).marks.add(user);
-    const shown = room.members.size <= LIMITS.largeRoom;
+    const shown = !isLargeRoom(room.members.size);
     const atHead = through === room.head;
     this.#moved.set(`${room.id} ${user}`, { room: room.id, user, through, atHead, shown });
   }
@@ -184,10 +184,10 @@ export class PositionProjection {
         operations.removeField(key, positionField.mark(user));
         operations.removeField(key, positionField.calls(user));
       }
-      if (room.members.size > LIMITS.largeRoom) {
+      if (isLargeRoom(room.members.size)) {
         const readers = positions.marks.readers(LIMITS.readersSteps);
         fields.push(positionField.readers, writeReaders(readers));
-      } else if (room.members.size + left.size > LIMITS.largeRoom) {
+      } else if (isLargeRoom(room.members.size + left.size)) {
         // It was large until now, or may have been.
         operations.removeField(key, positionField.readers);
       }
