@@ -101,7 +101,7 @@ describe("a thread", () => {
   const open = (timeline: Timeline, through: number): number | null =>
     timeline.messages.unreadReplies(thread, through as Seq);
 
-  it("[UN9] has unread what others wrote after one's position and did not delete", () => {
+  it("[UN20] has unread what others wrote after one's position and did not delete", () => {
     const timeline = timelineOf([said(1, "ann"), ...replies(2, 4, "bob"), ...replies(5, 5, "ann")]);
     timeline.append(said(6, "bob"));
     expect([0, 1, 2, 4, 6].map((through) => open(timeline, through))).toEqual([3, 3, 2, 0, 0]);
@@ -111,7 +111,7 @@ describe("a thread", () => {
     expect(timeline.messages.unreadReplies(8 as Seq, 0 as Seq)).toBe(null);
   });
 
-  it("[UN9] is looked at as far back as the server does", () => {
+  it("[UN20] is looked at as far back as the server does", () => {
     const most = LIMITS.threadUnreadCounted;
     const timeline = timelineOf([said(1, "ann"), ...replies(2, most + 1, "bob")]);
     expect(open(timeline, 0)).toBe(most);

@@ -123,7 +123,7 @@ async function step(story: Story, chance: Chance, threads: readonly number[]): P
 }
 
 describe("the unread replies of a thread", () => {
-  it("[UN9] equal a recount, with own and deleted replies, after reads and marks, on any page", async () => {
+  it("[UN20] equal a recount, with own and deleted replies, after reads and marks, on any page", async () => {
     for (const seed of [1, 2, 3]) {
       const chance = new Chance(seed);
       const story = await Story.begin(`story-${seed}`);
@@ -150,7 +150,7 @@ describe("the unread replies of a thread", () => {
     }
   }, 60_000);
 
-  it("[UN9] are counted among the newest hundred, and told to members alone", async () => {
+  it("[UN20] are counted among the newest hundred, and told to members alone", async () => {
     const story = await Story.begin("long");
     const thread = await story.say("ann", null);
     for (let i = 0; i < LIMITS.threadUnreadCounted; i++) await story.say("ben", thread);

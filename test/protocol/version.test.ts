@@ -11,7 +11,7 @@ import { PROTOCOL_VERSION, SUBPROTOCOL } from "../../src/protocol/version.ts";
 const HASHES: Readonly<Record<number, string>> = {
   1: "50b9cafaedee0ef5c62095f978bece3c139c47be505efe09a520f6329fb383d0",
   2: "f778b49bbf438980a3a2be612e4f217b2d27fee10beabb07ecfc40e583af50ff",
-  3: "5b04fd2557b332cf677b9aa0a8f238e1bd6674167f9e5d9e1e76f9c9942f0681",
+  3: "c30445ccd1f06b81227d125c35c9ef0f3b5e1dcd926749aa0aa25353a63d3271",
 };
 
 it("[PV4] the frames of this protocol version are what they were", () => {
