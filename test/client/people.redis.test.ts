@@ -164,39 +164,6 @@ describe("several devices", () => {
   });
 });
 
-describe("bells that were missed", () => {
-  it("[LI6] leave no device with counts of before: it is told to read its list again", async () => {
-    const own = await open();
-    const edge = await own.edge();
-    const urls = edge.address;
-    const bystander = await own.peer(edge, "ann", { device: "bystander" });
-    const [ann, bob] = await Promise.all(
-      ["ann", "bob"].map(async (user) => {
-        const client = new ChatClient({ urls, token: await token(user), WebSocket });
-        clients.push(client);
-        await client.connect();
-        return client;
-      }),
-    );
-    const room = await (bob as ChatClient).createRoom({ room: "lost", kind: "public", name: "L" });
-    await ann?.room(room.id).join();
-    await ann?.room(room.id).follow();
-    await ann?.list.load();
-    const { seq } = await room.send("hello");
-    await until(() => expect(ann?.list.unread).toBe(1));
-    await own.stopProjector();
-    // What a lost bell leaves behind: Ann has read it elsewhere, and nothing tells of it.
-    const partition = own.keys.partitionOf(room.id);
-    const { id } = await own.admin.hgetall(own.keys.checkpoint(partition));
-    const [ms] = (id as string).split("-");
-    await own.admin.hset(own.keys.room(partition, room.id), "r:ann", `${seq}:1`);
-    await own.admin.hset(own.keys.checkpoint(partition), "id", `${Number(ms) + 1}-0`);
-    await bystander.next("roomsChanged", ({ rooms }) => rooms.length === 0);
-    await until(() => expect(ann?.list.unread).toBe(0));
-    expect(ann?.room(room.id).through).toBe(seq);
-  });
-});
-
 /** Ends the connections as a dead network would. */
 function engineSockets(all: readonly ChatClient[]): (() => void)[] {
   return all.slice(0, 2).map((client) => () => {
