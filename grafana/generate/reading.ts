@@ -100,7 +100,7 @@ export const reading: readonly Section[] = [
         ],
         red: "never",
         shows: "What keepers of lists did, and what they took over from one that did not finish.",
-        act: "known and taken over ones follow the end of a projector.",
+        act: "known and taken over ones follow the end of a projector. Many unlisted ones: somebody is invited, or joins, past what a list holds (docs/client-protocol.md, section 7).",
       },
     ],
   },

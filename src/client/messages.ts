@@ -5,6 +5,7 @@
  */
 import type { Entry } from "../protocol/frames.ts";
 import type { Seq, UserId } from "../protocol/ids.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import {
   changed,
   changeOf,
@@ -43,6 +44,18 @@ export class Messages {
 
   find(seq: Seq): Message | null {
     return this.#list[this.#indexOf(seq)] ?? null;
+  }
+
+  /**
+   * Replies to a message that others wrote after the entry `through`, among the newest
+   * LIMITS.threadUnreadCounted; null for a message that is not here.
+   */
+  unreadReplies(seq: Seq, through: Seq): number | null {
+    if (!this.find(seq)) return null;
+    // All replies are here, because they are newer than the message.
+    const replies = this.#list.filter((each) => each.replyTo === seq && !each.deleted);
+    const newest = replies.slice(-LIMITS.threadUnreadCounted);
+    return newest.filter((each) => each.seq > through && each.by !== this.#me()).length;
   }
 
   /** An entry of the room, each once and in order. */

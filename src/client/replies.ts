@@ -94,6 +94,8 @@ export interface ReactorsPage {
 export interface ThreadPage {
   /** All replies that are not deleted. */
   readonly replies: number;
+  /** Those by others that this user has not read, among the newest LIMITS.threadUnreadCounted. */
+  readonly unread: number;
   /** There are newer ones than those of this page. */
   readonly more: boolean;
   readonly entries: readonly Entry[];
@@ -158,6 +160,7 @@ export const REACTORS = {
 } satisfies Fields;
 export const THREAD = {
   replies: uint(),
+  unread: uint(),
   more: flag,
   entries: list(ENTRY, ITEMS_MAX),
 } satisfies Fields;

@@ -232,6 +232,15 @@ export class Room {
     const isPrivate = options.private ?? this.#host.receipts === "private";
     if (through !== null) this.#parts.reading.read({ through, isPrivate });
   }
+  /**
+   * Replies to one of `messages` that this user has not read, counted like `unread` of `thread`.
+   * Null for any other message, and while `through` is.
+   */
+  unreadReplies({ seq }: Pick<Message, "seq">): number | null {
+    const { through } = this;
+    const { messages } = this.#parts.subscription.timeline;
+    return through === null ? null : messages.unreadReplies(seq, through);
+  }
   /** The message and all after it count as unread again. */
   markUnread({ cursor }: MessageRef): Promise<Outcome> {
     this.#parts.reading.goBack();

@@ -89,6 +89,7 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
       ...own,
       ingest,
       devices: hub,
+      connections: () => hub.all(),
       rooms,
       publish: (topic, data) => server.publish(topic, data),
       times: options.presenceTimes,

@@ -5,8 +5,10 @@
 import { refusal, type Verb } from "../domain/gate.ts";
 import { foldedField, readMessage, readReactions } from "../domain/message-record.ts";
 import type { Message, Origin, Reply } from "../domain/message.ts";
+import { positionField, readMark } from "../domain/positions-record.ts";
 import { readPins, ROOM_FIELD } from "../domain/room-record.ts";
 import type { Pin } from "../domain/room.ts";
+import { repliesAfter } from "../domain/thread.ts";
 import { decodeEntry } from "../protocol/codec.ts";
 import type { Entry, RoomKind } from "../protocol/frames.ts";
 import type { RoomId, Seq, UserId } from "../protocol/ids.ts";
@@ -56,6 +58,8 @@ export interface Reactors {
 export interface Thread {
   /** All of its replies that are not deleted. */
   readonly replies: number;
+  /** Those of its newest LIMITS.threadUnreadCounted replies that others wrote after the user's position. */
+  readonly unread: number;
   readonly more: boolean;
   readonly entries: readonly Entry[];
 }
@@ -125,15 +129,26 @@ export class MessageReader {
     seq: Seq,
     { after, limit }: { readonly after: number; readonly limit: number },
   ): Promise<Thread | Refused> {
-    const message = await this.#message(user, room, seq);
-    if ("refused" in message) return message;
+    const found = await this.#reader.admitted(user, room, () => this.#findFor(user, room, seq));
+    if ("refused" in found) return found;
+    const { message, mark } = found;
+    if (message === null) return { refused: "noSuchMessage" };
     const later = message.replies.filter((reply) => reply.seq > after);
-    const named = later.slice(0, limit);
+    const page = later.slice(0, limit);
+    const shown = new Set(page.map((reply) => reply.seq));
+    const open = mark === null ? [] : repliesAfter(message, readMark(mark));
+    const named = [...page, ...open.filter((reply) => !shown.has(reply.seq))];
     const entries = await this.#entries(user, room, "folded", named, { verb: "read" });
     if ("refused" in entries) return entries;
     // One may have been deleted since the list was read.
     const there = entries.filter(({ event }) => !("text" in event) || event.text !== null);
-    return { replies: message.replies.length, more: later.length > limit, entries: there };
+    const openSeqs = new Set(open.map((reply) => reply.seq));
+    return {
+      replies: message.replies.length,
+      unread: there.filter((entry) => openSeqs.has(entry.seq) && entry.by !== user).length,
+      more: later.length > limit,
+      entries: there.filter((entry) => shown.has(entry.seq)),
+    };
   }
 
   /** In the order in which they were pinned. */
@@ -157,6 +172,20 @@ export class MessageReader {
   async #message(user: UserId, room: RoomId, seq: Seq): Promise<Message | Refused> {
     const found = await this.#reader.admitted(user, room, () => this.#find(room, seq));
     return "refused" in found ? found : (found.message ?? { refused: "noSuchMessage" });
+  }
+
+  /** With the position of the user in the room; null for none. */
+  async #findFor(
+    user: UserId,
+    room: RoomId,
+    seq: Seq,
+  ): Promise<Found & { readonly mark: string | null }> {
+    const key = this.#keys.room(this.#keys.partitionOf(room), room);
+    const [found, mark] = await Promise.all([
+      this.#find(room, seq),
+      this.#reader.command(["HGET", key, positionField.mark(user)]),
+    ]);
+    return { ...found, mark: asTextOrNull(mark) };
   }
 
   /** The same, whoever asks. */

@@ -7,6 +7,7 @@ import type { Keys } from "../streams/keys.ts";
 import type { PartitionId } from "../streams/partitions.ts";
 import type { EdgeTally } from "./edge-tally.ts";
 import type { Links } from "./links.ts";
+import { ListDoubts, type Doubter } from "./list-doubts.ts";
 import { PRESENCE_TIMES, type PresenceTimes } from "./presence-partition.ts";
 import { PresenceViews } from "./presence-views.ts";
 import { Presence } from "./presence.ts";
@@ -24,6 +25,8 @@ export interface PeopleOptions {
   readonly links: Links;
   readonly ingest: Ingest;
   readonly devices: UserDevices;
+  /** All of this edge. */
+  readonly connections: () => Iterable<Doubter>;
   readonly rooms: RoomList;
   readonly publish: SocketServer["publish"];
   readonly tally: EdgeTally;
@@ -39,6 +42,7 @@ export class People {
   readonly readings: Readings;
   readonly receipts: Receipts;
   readonly #roomNews: RoomNews;
+  readonly #listDoubts: ListDoubts;
 
   constructor(options: PeopleOptions) {
     const { edge, keys, links, ingest, devices, rooms, publish, tally, log } = options;
@@ -55,6 +59,7 @@ export class People {
     this.readings = new Readings(ingest, keys);
     this.receipts = new Receipts({ rooms, host: this.#receiptsHost(devices), publish, tally, log });
     this.#roomNews = new RoomNews(devices, log);
+    this.#listDoubts = new ListDoubts(options.connections);
     links.news.onMessage = (channel, message) => {
       if (channel === keys.typing()) this.typing.heard(message);
       else this.#roomNews.hear(message);
@@ -80,6 +85,7 @@ export class People {
   missed(partition: PartitionId | null): void {
     this.views.missed(partition);
     this.receipts.missed(partition);
+    this.#listDoubts.missed();
   }
 
   /** A membership has ended, and every session of the user was told. */
@@ -95,5 +101,6 @@ export class People {
     this.readings.stop();
     this.receipts.stop();
     this.#roomNews.stop();
+    this.#listDoubts.stop();
   }
 }

@@ -13,7 +13,7 @@
  */
 import type { ServerFrameOf } from "../protocol/frames.ts";
 import type { RoomId, UserId } from "../protocol/ids.ts";
-import { LIMITS } from "../protocol/limits.ts";
+import { isLargeRoom, LIMITS } from "../protocol/limits.ts";
 import { comparePositions, type Position } from "../redis/position.ts";
 import type { PresenceChange } from "../streams/bell.ts";
 
@@ -124,7 +124,7 @@ export class PresenceView {
     const before = this.#there;
     const sampled = this.#sample;
     const told = this.#tellChanges();
-    const isLarge = this.#members >= LIMITS.largeRoom || this.#told.size >= LIMITS.largeRoom;
+    const isLarge = isLargeRoom(Math.max(this.#members, this.#told.size));
     this.#sample = isLarge ? this.#nextSample(sampled) : null;
     if (isLarge !== (sampled !== null)) return this.whole();
     const frame = sampled && this.#sample ? this.#sampleChanges(sampled, told) : told;

@@ -19,6 +19,7 @@ import type { PartitionId } from "../streams/partitions.ts";
 import { bytesOf, type EdgeTally } from "./edge-tally.ts";
 import { attendTopicOf, type Attendee } from "./presence-views.ts";
 import type { RoomList, Unread } from "./room-list.ts";
+import { RoomReads } from "./room-reads.ts";
 import type { SocketServer } from "./sockets/socket-port.ts";
 import type { UserDevices } from "./user-devices.ts";
 
@@ -53,8 +54,11 @@ export class Receipts {
   /** Whose counts are being read, at most READS_AT_ONCE. */
   readonly #underWay = new Map<string, MovedMark>();
   #reads = 0;
-  /** Who has come to a room in this turn, and is told with one read. */
+  readonly #roomReads: RoomReads;
+  /** Who has come to a room and is told with its next read. */
   readonly #arrived = new Map<RoomId, Attendee[]>();
+  /** Rooms whose next read is told to all who attend. */
+  readonly #stale = new Set<RoomId>();
   #timer: NodeJS.Timeout | null = null;
   /** Large rooms in which somebody has read on. */
   readonly #crowds = new Set<RoomId>();
@@ -72,6 +76,11 @@ export class Receipts {
     this.#publish = options.publish;
     this.#tally = options.tally;
     this.#log = options.log;
+    this.#roomReads = new RoomReads({
+      read: (room) => this.#tellNext(room),
+      isWanted: (room) => this.#isAttended(room),
+      log: options.log,
+    });
   }
 
   stop(): void {
@@ -79,6 +88,7 @@ export class Receipts {
     if (this.#crowdTimer) clearTimeout(this.#crowdTimer);
     this.#wanted.clear();
     this.#underWay.clear();
+    this.#roomReads.stop();
   }
 
   hear({ marks = [], switched = [] }: Bell): void {
@@ -99,20 +109,10 @@ export class Receipts {
 
   /** Tells one connection that has come to a room how far the others have read there. */
   attended(room: RoomId, attendee: Attendee): void {
-    if (this.#arrived.size === 0) setImmediate(() => this.#welcome());
     const arrived = this.#arrived.get(room);
     if (arrived) arrived.push(attendee);
     else this.#arrived.set(room, [attendee]);
-  }
-
-  #welcome(): void {
-    for (const [room, attendees] of this.#arrived) {
-      this.#whole(room).then(
-        (frame) => this.#sendTo(attendees, frame),
-        (error: unknown) => this.#log.debug({ err: error, room }, "positions could not be read"),
-      );
-    }
-    this.#arrived.clear();
+    this.#roomReads.want(room);
   }
 
   /** Also where nothing is to be told of the room any more. */
@@ -122,10 +122,32 @@ export class Receipts {
   }
 
   #tellWhole(room: RoomId): void {
-    this.#whole(room).then(
-      (frame) => this.#publishTo(room, frame),
-      (error: unknown) => this.#log.debug({ err: error, room }, "positions could not be read"),
-    );
+    this.#stale.add(room);
+    this.#roomReads.want(room);
+  }
+
+  #isAttended(room: RoomId): boolean {
+    if (this.#host.audience(room).size > 0) return true;
+    this.#arrived.delete(room);
+    this.#stale.delete(room);
+    return false;
+  }
+
+  /** Rejects when the room could not be read; then its next read is for the same people. */
+  async #tellNext(room: RoomId): Promise<void> {
+    const attendees = this.#arrived.get(room) ?? [];
+    this.#arrived.delete(room);
+    const toAll = this.#stale.delete(room);
+    let frame: RoomReadingsFrame;
+    try {
+      frame = await this.#whole(room);
+    } catch (error) {
+      this.#arrived.set(room, [...attendees, ...(this.#arrived.get(room) ?? [])]);
+      if (toAll) this.#stale.add(room);
+      throw error;
+    }
+    if (toAll) this.#publishTo(room, frame);
+    else this.#sendTo(attendees, frame);
   }
 
   #sendTo(attendees: readonly Attendee[], frame: RoomReadingsFrame): void {

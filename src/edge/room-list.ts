@@ -19,7 +19,7 @@ import type { Role } from "../domain/room.ts";
 import { decodeEntry } from "../protocol/codec.ts";
 import type { Entry, RoomKind } from "../protocol/frames.ts";
 import type { Epoch, RoomId, Seq, UserId } from "../protocol/ids.ts";
-import { LIMITS } from "../protocol/limits.ts";
+import { isLargeRoom, LIMITS } from "../protocol/limits.ts";
 import { pipeline, type Redis } from "../redis/connect.ts";
 import { array, asBytes, asInteger, asText, asTextOrNull, readHash } from "../redis/replies.ts";
 import { runScripts, Script } from "../redis/script.ts";
@@ -101,7 +101,7 @@ export class RoomList {
       ["HLEN", this.#keys.members(partition, room)],
       ["HMGET", key, positionField.readers, ROOM_FIELD.receipts],
     ]);
-    if (asInteger(members) > LIMITS.largeRoom) {
+    if (isLargeRoom(asInteger(members))) {
       const [steps, receipts] = array(readers).map(asTextOrNull);
       return { steps: readReceiptsOn(receipts ?? null) ? readReaders(steps ?? "") : [] };
     }
@@ -110,6 +110,10 @@ export class RoomList {
     // Of the same read as the positions, or they could be older than the switch.
     if (!readReceiptsOn(fields.get(ROOM_FIELD.receipts) ?? null)) return { marks: [] };
     const { marks } = readPositions(fields, 0 as Seq);
+    // Others may have come since the members were counted.
+    if (isLargeRoom(marks.size)) {
+      return { steps: readReaders(fields.get(positionField.readers) ?? "") };
+    }
     return { marks: [...marks].map(([user, mark]) => ({ user, through: shownOf(mark) })) };
   }
 

@@ -52,7 +52,7 @@ export const CONVERSATIONS = {
       "counter",
       "changes",
       PROJECTOR,
-      "Changes of the users' lists: `changed`, or `known` because a list had that one or a later one.",
+      "Changes of the users' lists: `changed`, `known` because a list had that one or a later one, or `unlisted` because it was full.",
     ],
     ["outcome"],
   ),

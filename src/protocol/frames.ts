@@ -283,8 +283,11 @@ export const SERVER_FRAMES = {
     code: 14,
     fields: { room, through: seq, unread: uint(), mentions: uint(), head: seq },
   },
-  /** The list of one's rooms has changed: one was joined, left, or one is invited. */
-  roomsChanged: { code: 15, fields: { rooms: list(room, LIMITS.roomsPerResume, 1) } },
+  /**
+   * The list of one's rooms has changed: one was joined, left, or one is invited. Without rooms it
+   * may have, in whatever room: something was missed.
+   */
+  roomsChanged: { code: 15, fields: { rooms: list(room, LIMITS.roomsPerResume) } },
   /**
    * How many members of a large room have read how far, the furthest first: an entry was read by
    * as many as the last step says that is at it or past it. Replaces what was told before.

@@ -17,6 +17,10 @@ export const LIMITS = {
   depth: 8,
   /** Rooms that one connection may follow. */
   roomsPerConnection: 1_000,
+  /** Rooms that one is in and finds in the list of one's rooms; accepted invitations may be more. */
+  roomsListed: 1_000,
+  /** Invitations in it; with them and `roomsListed` the list is full. */
+  invitationsListed: 100,
   /** Entries of one page of history or of one `resumed` frame. */
   pageEntries: 200,
   /** Bytes of entries in one `resumed` or `entries` frame; a single entry may exceed it. */
@@ -43,7 +47,9 @@ export const LIMITS = {
   unreadCounted: 1_000,
   /** Unread messages that call a user are counted up to here. */
   mentionsCounted: 100,
-  /** Members from which a room tells counts and a sample, not lists, of who is there and who has read. */
+  /** Newest replies of a thread that are looked at to tell how many are unread. */
+  threadUnreadCounted: 100,
+  /** People in a room up to which it tells lists of who is there and who has read: see isLargeRoom. */
   largeRoom: 500,
   /** Positions of a large room for which it is told how many have read so far, the furthest ones. */
   readersSteps: 50,
@@ -56,3 +62,11 @@ export const LIMITS = {
   /** Bytes of a token in `hello`. */
   tokenBytes: 3_072,
 } as const;
+
+/**
+ * Whether so many people (members, invited ones too) make a room a large one: it tells counts and a
+ * sample of who is there and who has read, and no lists.
+ */
+export function isLargeRoom(people: number): boolean {
+  return people > LIMITS.largeRoom;
+}

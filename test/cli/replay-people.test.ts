@@ -18,6 +18,7 @@ import {
   recountUnread,
 } from "../../src/cli/replay/recount.ts";
 import { Tally } from "../../src/cli/replay/tally.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
 
 const CAST: Cast = { owner: "owner", readers: [] };
 const plan = (rows: readonly string[], cast = CAST, random = (): number => 1): Plan =>
@@ -73,8 +74,8 @@ describe("recounting", () => {
   it("[OP44] allows a sample only where there were many", () => {
     const rows = (count: number): string[] =>
       Array.from({ length: count }, (_, i) => `=== n${i} [n@h] has joined #x`);
-    expect(mayBeLarge(plan(rows(498)))).toBe(false);
-    expect(mayBeLarge(plan(rows(499)))).toBe(true);
+    expect(mayBeLarge(plan(rows(LIMITS.largeRoom - 1)))).toBe(false);
+    expect(mayBeLarge(plan(rows(LIMITS.largeRoom)))).toBe(true);
   });
 });
 

@@ -92,6 +92,34 @@ describe("folded messages", () => {
   });
 });
 
+describe("a thread", () => {
+  const thread = 1 as Seq;
+  const replies = (from: number, to: number, by: string): Entry[] =>
+    Array.from({ length: to - from + 1 }, (_, i) => {
+      return happened(from + i, by, { type: "message.sent", text: "re", replyTo: thread });
+    });
+  const open = (timeline: Timeline, through: number): number | null =>
+    timeline.messages.unreadReplies(thread, through as Seq);
+
+  it("[UN20] has unread what others wrote after one's position and did not delete", () => {
+    const timeline = timelineOf([said(1, "ann"), ...replies(2, 4, "bob"), ...replies(5, 5, "ann")]);
+    timeline.append(said(6, "bob"));
+    expect([0, 1, 2, 4, 6].map((through) => open(timeline, through))).toEqual([3, 3, 2, 0, 0]);
+    const deleted = { type: "message.deleted", target: 3 as Seq, replyTo: thread } as const;
+    timeline.append(happened(7, "bob", deleted));
+    expect(open(timeline, 0)).toBe(2);
+    expect(timeline.messages.unreadReplies(8 as Seq, 0 as Seq)).toBe(null);
+  });
+
+  it("[UN20] is looked at as far back as the server does", () => {
+    const most = LIMITS.threadUnreadCounted;
+    const timeline = timelineOf([said(1, "ann"), ...replies(2, most + 1, "bob")]);
+    expect(open(timeline, 0)).toBe(most);
+    for (const reply of replies(most + 2, most + 4, "ann")) timeline.append(reply);
+    expect(open(timeline, 0)).toBe(most - 3);
+  });
+});
+
 describe("own changes on their way", () => {
   const message = only(
     timelineOf([

@@ -82,7 +82,7 @@ function seeded(seed: number): () => number {
 }
 
 describe("several devices", () => {
-  it(`[CL28] show in the end what the server shows, and the same unread (seed ${SEED})`, async () => {
+  it(`[CL28] [UN20] show in the end what the server shows, and the same unread (seed ${SEED})`, async () => {
     const dice = seeded(SEED);
     const first = await clientOf("ann");
     const room = await first.createRoom({ room: "story", kind: "public", name: "Story" });
@@ -113,6 +113,12 @@ describe("several devices", () => {
           through: listed?.through,
         });
         expect(client.list.unread).toBe(unread);
+        const threads = messages.filter(({ replies }) => replies > 0).slice(-8);
+        expect(threads).toHaveLength(8);
+        for (const first of threads) {
+          const told = await client.room(room.id).thread(first);
+          expect(client.room(room.id).unreadReplies(first)).toBe(told.unread);
+        }
       }
     });
   });

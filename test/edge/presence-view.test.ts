@@ -129,13 +129,13 @@ describe("presence of a room as it is told", () => {
     );
   });
 
-  it("[PS7] of a large room is a count and a sample that is followed, at the limit and one below", () => {
-    for (const size of [LIMITS.largeRoom - 1, LIMITS.largeRoom]) {
+  it("[PS7] of a large room is a count and a sample that is followed, past the limit and not at it", () => {
+    for (const size of [LIMITS.largeRoom, LIMITS.largeRoom + 1]) {
       const [truth, view, client] = [new Truth(), new PresenceView(ROOM), new Client()];
       for (let i = 0; i < 200; i++) truth.change(`user-${i}` as UserId, "there");
       view.loaded(truth.snapshot(size), 0);
       client.take(view.flush());
-      const isLarge = size === LIMITS.largeRoom;
+      const isLarge = size > LIMITS.largeRoom;
       expect(client.online.size).toBe(isLarge ? LIMITS.presenceSample : 200);
       for (const name of [...client.online].slice(0, 7)) truth.change(name as UserId, "away");
       for (const { change, to } of truth.bells.slice(200)) view.hear(change, to);
@@ -150,16 +150,25 @@ describe("presence of a room as it is told", () => {
     const [truth, view, client] = [new Truth(), new PresenceView(ROOM), new Client()];
     view.loaded(truth.snapshot(), 0);
     client.take(view.whole());
-    for (let i = 0; i < LIMITS.largeRoom; i++) {
+    const comes = (i: number): void => {
       truth.change(`user-${i}` as UserId, "there");
       const bell = truth.bells.at(-1);
       if (bell) view.hear(bell.change, bell.to);
+    };
+    for (let i = 0; i < LIMITS.largeRoom; i++) {
+      comes(i);
       if (i % 90 === 0) client.take(view.flush());
     }
+    client.take(view.flush());
+    expect([client.count, client.online.size]).toEqual([LIMITS.largeRoom, LIMITS.largeRoom]);
+    // All of them fit into one frame.
+    expect(view.whole().online).toHaveLength(LIMITS.largeRoom);
+    comes(LIMITS.largeRoom);
     const frame = view.flush();
     expect(frame?.whole).toBe(true);
     client.take(frame);
-    expect([client.count, client.online.size]).toEqual([LIMITS.largeRoom, LIMITS.presenceSample]);
+    expect(client.count).toBe(LIMITS.largeRoom + 1);
+    expect(client.online.size).toBe(LIMITS.presenceSample);
   });
 
   it("[PS6] tells who has left the room while bells were missed", () => {

@@ -130,7 +130,7 @@ describe("a user's list of rooms", () => {
     expect((await lists())["ann"]).toEqual({});
     await one.claim();
     expect((await lists())["ann"]).toEqual({});
-    expect(one.tally).toEqual({ changed: 1, known: 1, claimed: 1 });
+    expect(one.tally).toEqual({ changed: 1, known: 1, unlisted: 0, claimed: 1 });
     await tell(change(ann, room, 7, "invited"));
     await one.take(1);
     expect((await lists())["ann"]).toEqual({ one: "7:invited" });

@@ -11,7 +11,7 @@ import { PROTOCOL_VERSION, SUBPROTOCOL } from "../../src/protocol/version.ts";
 const HASHES: Readonly<Record<number, string>> = {
   1: "50b9cafaedee0ef5c62095f978bece3c139c47be505efe09a520f6329fb383d0",
   2: "f778b49bbf438980a3a2be612e4f217b2d27fee10beabb07ecfc40e583af50ff",
-  3: "98e1f0cd3959ea45ab9ebb73bfd3d0d5f9d4843f3d8ad7279e2c9237b31a3150",
+  3: "952444a1a7a5702257aba18c38bd8d8c059a11b7f74f9690c696ad688334b84c",
 };
 
 it("[PV4] the frames of this protocol version are what they were", () => {

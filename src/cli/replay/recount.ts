@@ -1,5 +1,5 @@
 /** What is to be known of people at the end of a play, counted from its plan alone. Pure. */
-import { LIMITS } from "../../protocol/limits.ts";
+import { isLargeRoom, LIMITS } from "../../protocol/limits.ts";
 import type { Plan } from "./plan.ts";
 
 export interface Counted {
@@ -51,8 +51,8 @@ export function recountPresence(
   return new Set([...members.keys()].filter(attends));
 }
 
-/** More than so many have been in the room: who is there may have been told as a sample. */
+/** So many have been in the room that who is there may have been told as a sample. */
 export function mayBeLarge({ steps, members }: Pick<Plan, "steps" | "members">): boolean {
   const everybody = new Set([...members.keys(), ...steps.map(({ nick }) => nick)]);
-  return everybody.size >= LIMITS.largeRoom;
+  return isLargeRoom(everybody.size);
 }

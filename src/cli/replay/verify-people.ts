@@ -5,7 +5,7 @@
 import type { ChatClient } from "../../client/client.ts";
 import type { Room } from "../../client/room.ts";
 import { monotonicMs } from "../../ops/clock.ts";
-import { LIMITS } from "../../protocol/limits.ts";
+import { isLargeRoom } from "../../protocol/limits.ts";
 import {
   countDifferences,
   listDifferences,
@@ -207,7 +207,7 @@ function receiptsOf(
   { receipts }: Room,
 ): Found {
   // Of so large a room nothing is told of others.
-  if (plan.members.size > LIMITS.largeRoom) return { values: 0, differences: [] };
+  if (isLargeRoom(plan.members.size)) return { values: 0, differences: [] };
   const read = new Map(readers.map((reader) => [reader.user, reader.through(id)]));
   const right = [...recountReceipts(plan, read)].map(([user, seq]) => `${user} read to ${seq}`);
   const told = [...receipts].map(([user, seq]) => `${user} read to ${seq}`);

@@ -11,6 +11,7 @@
  */
 import type { Lifecycle } from "../../ops/lifecycle.ts";
 import type { Log } from "../../ops/log.ts";
+import { LIMITS } from "../../protocol/limits.ts";
 import { pipeline, type Redis, type RedisArg } from "../../redis/connect.ts";
 import { array, asInteger, asText, readEntries, type StreamEntry } from "../../redis/replies.ts";
 import { runScripts, Script } from "../../redis/script.ts";
@@ -30,11 +31,20 @@ const CONSUMER_GONE_MS = 3_600_000;
 /** Longer than any change can wait to be given again. */
 const LEFT_TTL_MS = 7 * 24 * 3_600_000;
 
-const changeList = new Script<boolean>({
+/** What became of a change: see change-list.lua. */
+const OUTCOMES = ["changed", "known", "unlisted"] as const;
+type Outcome = (typeof OUTCOMES)[number];
+
+const changeList = new Script<Outcome>({
   file: new URL("./change-list.lua", import.meta.url),
   keys: ["list", "left"],
-  args: ["room", "seq", "role", "left_ttl_ms"],
-  decode: (reply) => asInteger(reply) === 1,
+  args: ["room", "seq", "role", "left_ttl_ms", "rooms_max", "invitations_max"],
+  decode(reply) {
+    const word = asText(reply);
+    const outcome = OUTCOMES.find((each) => each === word);
+    if (outcome === undefined) throw new Error(`a list answered ${word}`);
+    return outcome;
+  },
 });
 
 export class ListKeeper {
@@ -44,7 +54,7 @@ export class ListKeeper {
   readonly #consumer: string;
   readonly #claimAfterMs: number;
   readonly #log: Log;
-  readonly tally = { changed: 0, known: 0, claimed: 0 };
+  readonly tally = { changed: 0, known: 0, unlisted: 0, claimed: 0 };
 
   constructor(options: {
     redis: Redis;
@@ -123,9 +133,9 @@ export class ListKeeper {
     );
     for (const reply of replies) {
       if (reply instanceof Error) throw reply;
-      this.tally[reply ? "changed" : "known"]++;
+      this.tally[reply]++;
     }
-    const changed = changes.filter((_, i) => replies[i] === true);
+    const changed = changes.filter((_, i) => replies[i] === "changed");
     const ids = entries.map(({ id }) => id);
     const done: RedisArg[][] = [
       ...(changed.length > 0 ? [["PUBLISH", this.#keys.listNews(), packListNews(changed)]] : []),
@@ -137,7 +147,9 @@ export class ListKeeper {
 
   #call({ user, room, seq, role }: MembershipChange): ReturnType<typeof changeList.call> {
     const keys = [this.#keys.list(user), this.#keys.listLeft(user)];
-    return changeList.call(keys, [room, seq, role ?? "", LEFT_TTL_MS]);
+    const { roomsListed, invitationsListed } = LIMITS;
+    const about = [room, seq, role ?? ""];
+    return changeList.call(keys, [...about, LEFT_TTL_MS, roomsListed, invitationsListed]);
   }
 
   async #forgetConsumers(): Promise<void> {

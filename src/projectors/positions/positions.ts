@@ -23,7 +23,7 @@ import { shownOf, type Mark } from "../../domain/marks.ts";
 import { parseCursor } from "../../protocol/cursor.ts";
 import type { ChatEvent } from "../../protocol/frames.ts";
 import type { RoomId, Seq, UserId } from "../../protocol/ids.ts";
-import { LIMITS } from "../../protocol/limits.ts";
+import { isLargeRoom, LIMITS } from "../../protocol/limits.ts";
 import type { MovedMark } from "../../streams/bell.ts";
 import type { FactOf } from "../../streams/command-log.ts";
 import type { Keys } from "../../streams/keys.ts";
@@ -167,7 +167,7 @@ export class PositionProjection {
     const key = `${room.id} ${user}`;
     const shown = shownOf(mark);
     const isSeen = room.receiptsOn && (before === undefined || shownOf(before) !== shown);
-    const now = room.members.size > LIMITS.largeRoom ? "count" : shown;
+    const now = isLargeRoom(room.members.size) ? "count" : shown;
     // What others saw move earlier in the batch is to be told with a private move too.
     const told = isSeen ? now : (this.#moved.get(key)?.told ?? null);
     const atHead = mark.through === room.head;
@@ -202,10 +202,10 @@ export class PositionProjection {
         operations.removeField(key, positionField.mark(user));
         operations.removeField(key, positionField.calls(user));
       }
-      if (room.members.size > LIMITS.largeRoom) {
+      if (isLargeRoom(room.members.size)) {
         const readers = positions.marks.readers(LIMITS.readersSteps);
         fields.push(positionField.readers, writeReaders(readers));
-      } else if (room.members.size + left.size > LIMITS.largeRoom) {
+      } else if (isLargeRoom(room.members.size + left.size)) {
         // It was large until now, or may have been.
         operations.removeField(key, positionField.readers);
       }
