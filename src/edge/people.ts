@@ -8,11 +8,12 @@ import type { PartitionId } from "../streams/partitions.ts";
 import type { EdgeTally } from "./edge-tally.ts";
 import type { Links } from "./links.ts";
 import { ListDoubts, type Doubter } from "./list-doubts.ts";
+import { OwnCounts } from "./own-counts.ts";
 import { PRESENCE_TIMES, type PresenceTimes } from "./presence-partition.ts";
 import { PresenceViews } from "./presence-views.ts";
 import { Presence } from "./presence.ts";
 import { Readings } from "./readings.ts";
-import { Receipts, type ReceiptsHost } from "./receipts.ts";
+import { Receipts } from "./receipts.ts";
 import type { RoomList } from "./room-list.ts";
 import { RoomNews } from "./room-news.ts";
 import type { SocketServer } from "./sockets/socket-port.ts";
@@ -41,6 +42,7 @@ export class People {
   readonly typing: Typing;
   readonly readings: Readings;
   readonly receipts: Receipts;
+  readonly #ownCounts: OwnCounts;
   readonly #roomNews: RoomNews;
   readonly #listDoubts: ListDoubts;
 
@@ -57,7 +59,8 @@ export class People {
       log,
     });
     this.readings = new Readings(ingest, keys);
-    this.receipts = new Receipts({ rooms, host: this.#receiptsHost(devices), publish, tally, log });
+    this.receipts = new Receipts({ rooms, audiences: this.views, publish, tally, log });
+    this.#ownCounts = new OwnCounts({ rooms, devices, tally, log });
     this.#roomNews = new RoomNews(devices, log);
     this.#listDoubts = new ListDoubts(options.connections);
     links.news.onMessage = (channel, message) => {
@@ -66,19 +69,11 @@ export class People {
     };
   }
 
-  #receiptsHost(devices: UserDevices): ReceiptsHost {
-    return {
-      tell: (user, frame) => devices.tell(user, frame),
-      has: (user) => devices.has(user),
-      audience: (room) => this.views.audience(room),
-      attended: (partition) => this.views.attended(partition),
-    };
-  }
-
   /** Bells in the order of their partition. */
   hear(bell: Bell): void {
     this.views.hear(bell);
     this.receipts.hear(bell);
+    this.#ownCounts.hear(bell);
   }
 
   /** Bells of a partition, or of all, were missed. */
@@ -100,6 +95,7 @@ export class People {
     this.typing.stop();
     this.readings.stop();
     this.receipts.stop();
+    this.#ownCounts.stop();
     this.#roomNews.stop();
     this.#listDoubts.stop();
   }

@@ -1,8 +1,7 @@
 /**
- * How far people have read, told to those whom it concerns: to all devices of the
- * reader what is unread for them now, and to those who attend the room, some time's
- * worth together, the position. In a large room they are told how many have read how
- * far: the counts are the projector's, so they are read when they have changed.
+ * How far people have read, told to those who attend the room, some time's worth
+ * together. In a large room they are told how many have read how far: the counts are
+ * the projector's, so they are read when they have changed.
  *
  * Positions only rise here, so what comes twice or late does no harm; after missed
  * bells the rooms that are attended are read again. So is a room in which receipts are
@@ -14,46 +13,37 @@ import type { ServerFrame, ServerFrameOf } from "../protocol/frames.ts";
 import type { RoomId, Seq, UserId } from "../protocol/ids.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Encoding } from "../protocol/version.ts";
-import type { Bell, MovedMark } from "../streams/bell.ts";
+import type { Bell } from "../streams/bell.ts";
 import type { PartitionId } from "../streams/partitions.ts";
 import { bytesOf, type EdgeTally } from "./edge-tally.ts";
 import { attendTopicOf, type Attendee } from "./presence-views.ts";
-import type { RoomList, Unread } from "./room-list.ts";
+import type { RoomList } from "./room-list.ts";
 import { RoomReads } from "./room-reads.ts";
 import type { SocketServer } from "./sockets/socket-port.ts";
-import type { UserDevices } from "./user-devices.ts";
 
 /** Positions of this time are told together. */
 export const TELL_MS = 250;
 /** And how many have read in a large room, at most so often. */
 export const TELL_READERS_MS = 1_000;
-/** Counts read at once; further ones wait. */
-const READS_AT_ONCE = 32;
 
 const ENCODINGS = ["binary", "json"] as const satisfies readonly Encoding[];
 
 type RoomReadingsFrame = ServerFrameOf<"receipts" | "readers">;
 
-/** The other parts of the edge that receipts need. */
-export interface ReceiptsHost extends UserDevices {
+/** Who attends what on this edge. */
+export interface Audiences {
   audience(room: RoomId): ReadonlySet<Attendee>;
   /** Rooms of a partition that are attended here; null: of all. */
   attended(partition: PartitionId | null): RoomId[];
 }
 
 export class Receipts {
-  readonly #rooms: RoomList;
-  readonly #host: ReceiptsHost;
+  readonly #rooms: Pick<RoomList, "readings">;
+  readonly #audiences: Audiences;
   readonly #publish: SocketServer["publish"];
   readonly #tally: EdgeTally;
-  readonly #log: Log;
   /** Positions to be told to a room. */
   readonly #moved = new Map<RoomId, Map<UserId, Seq>>();
-  /** Whose counts are to be read, once for each room; in order. */
-  readonly #wanted = new Map<string, MovedMark>();
-  /** Whose counts are being read, at most READS_AT_ONCE. */
-  readonly #underWay = new Map<string, MovedMark>();
-  #reads = 0;
   readonly #roomReads: RoomReads;
   /** Who has come to a room and is told with its next read. */
   readonly #arrived = new Map<RoomId, Attendee[]>();
@@ -65,17 +55,16 @@ export class Receipts {
   #crowdTimer: NodeJS.Timeout | null = null;
 
   constructor(options: {
-    rooms: RoomList;
-    host: ReceiptsHost;
+    rooms: Pick<RoomList, "readings">;
+    audiences: Audiences;
     publish: SocketServer["publish"];
     tally: EdgeTally;
     log: Log;
   }) {
     this.#rooms = options.rooms;
-    this.#host = options.host;
+    this.#audiences = options.audiences;
     this.#publish = options.publish;
     this.#tally = options.tally;
-    this.#log = options.log;
     this.#roomReads = new RoomReads({
       read: (room) => this.#tellNext(room),
       isWanted: (room) => this.#isAttended(room),
@@ -86,25 +75,21 @@ export class Receipts {
   stop(): void {
     if (this.#timer) clearTimeout(this.#timer);
     if (this.#crowdTimer) clearTimeout(this.#crowdTimer);
-    this.#wanted.clear();
-    this.#underWay.clear();
     this.#roomReads.stop();
   }
 
   hear({ marks = [], switched = [] }: Bell): void {
-    for (const mark of marks) {
-      const { room, user, told } = mark;
-      if (this.#host.has(user)) this.#tellReader(mark);
-      if (told === null || this.#host.audience(room).size === 0) continue;
+    for (const { room, user, told } of marks) {
+      if (told === null || this.#audiences.audience(room).size === 0) continue;
       if (told === "count") this.#noteCrowd(room);
       else this.#note(room, user, told);
     }
-    for (const room of switched) if (this.#host.audience(room).size > 0) this.#tellAnew(room);
+    for (const room of switched) if (this.#audiences.audience(room).size > 0) this.#tellAnew(room);
   }
 
   /** Bells were missed: nobody is to wait for what they said. */
   missed(partition: PartitionId | null): void {
-    for (const room of this.#host.attended(partition)) this.#tellAnew(room);
+    for (const room of this.#audiences.attended(partition)) this.#tellAnew(room);
   }
 
   /** Tells one connection that has come to a room how far the others have read there. */
@@ -127,7 +112,7 @@ export class Receipts {
   }
 
   #isAttended(room: RoomId): boolean {
-    if (this.#host.audience(room).size > 0) return true;
+    if (this.#audiences.audience(room).size > 0) return true;
     this.#arrived.delete(room);
     this.#stale.delete(room);
     return false;
@@ -151,7 +136,7 @@ export class Receipts {
   }
 
   #sendTo(attendees: readonly Attendee[], frame: RoomReadingsFrame): void {
-    const audience = this.#host.audience(frame.room);
+    const audience = this.#audiences.audience(frame.room);
     const encoded = new Map<Encoding, Encoded>();
     for (const attendee of attendees) {
       if (!audience.has(attendee)) continue;
@@ -167,47 +152,6 @@ export class Receipts {
     return "marks" in readings
       ? { type: "receipts", room, whole: true, ...readings }
       : { type: "readers", room, ...readings };
-  }
-
-  #tellReader(mark: MovedMark): void {
-    const { room, user, through, atHead } = mark;
-    const key = `${room} ${user}`;
-    // An answer on its way may be from before this move, and is not to be told after it.
-    this.#underWay.delete(key);
-    if (atHead) {
-      this.#wanted.delete(key);
-      this.#unread(mark, { through, unread: 0, mentions: 0, head: through });
-      return;
-    }
-    this.#wanted.set(key, mark);
-    this.#readNext();
-  }
-
-  #readNext(): void {
-    for (const [key, mark] of this.#wanted) {
-      if (this.#reads >= READS_AT_ONCE) return;
-      this.#wanted.delete(key);
-      this.#underWay.set(key, mark);
-      this.#reads++;
-      this.#tally.countReads++;
-      this.#rooms
-        .unread(mark.user, mark.room)
-        .then(
-          (unread) => {
-            if (unread && this.#underWay.get(key) === mark) this.#unread(mark, unread);
-          },
-          (error: unknown) => this.#log.debug({ err: error }, "counts could not be read"),
-        )
-        .finally(() => {
-          if (this.#underWay.get(key) === mark) this.#underWay.delete(key);
-          this.#reads--;
-          this.#readNext();
-        });
-    }
-  }
-
-  #unread({ room, user }: MovedMark, { through, unread, mentions, head }: Unread): void {
-    this.#host.tell(user, { type: "unread", room, through, unread, mentions, head });
   }
 
   #note(room: RoomId, user: UserId, through: Seq): void {
@@ -239,7 +183,7 @@ export class Receipts {
   }
 
   #publishTo(room: RoomId, frame: ServerFrame): void {
-    const audience = this.#host.audience(room);
+    const audience = this.#audiences.audience(room);
     for (const encoding of ENCODINGS) {
       let count = 0;
       for (const attendee of audience) if (attendee.encoding === encoding) count++;

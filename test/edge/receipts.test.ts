@@ -1,9 +1,10 @@
 /** What is told to the reader, and in which order: the counts come when the test says so. */
 import { afterEach, expect, it, vi } from "vitest";
 import { EdgeTally } from "../../src/edge/edge-tally.ts";
+import { OwnCounts } from "../../src/edge/own-counts.ts";
 import { Receipts, TELL_MS } from "../../src/edge/receipts.ts";
 import type { Attendee } from "../../src/edge/presence-views.ts";
-import type { RoomList, RoomReadings, Unread } from "../../src/edge/room-list.ts";
+import type { RoomReadings, Unread } from "../../src/edge/room-list.ts";
 import { createLog } from "../../src/ops/log.ts";
 import { decodeServerFrame } from "../../src/protocol/codec.ts";
 import type { ServerFrame } from "../../src/protocol/frames.ts";
@@ -25,21 +26,28 @@ function newReceipts(attended = false) {
   };
   const asked: ((unread: Unread) => void)[] = [];
   const unread = (): Promise<Unread> => new Promise((answer) => asked.push(answer));
+  const tally = new EdgeTally();
+  const log = createLog({ level: "silent", format: "json", name: "test" });
   const receipts = new Receipts({
-    rooms: { unread, readings } as Pick<RoomList, "unread" | "readings"> as RoomList,
-    host: {
-      tell: (_, frame) => told.push(frame) > 0,
-      has: () => true,
+    rooms: { readings },
+    audiences: {
       audience: () => new Set(attended ? [BEN] : []),
       attended: () => (attended ? [ROOM] : []),
     },
     publish: (_, data) => void published.push(decodeServerFrame(data)),
-    tally: new EdgeTally(),
-    log: createLog({ level: "silent", format: "json", name: "test" }),
+    tally,
+    log,
   });
+  const devices = {
+    tell: (_: UserId, frame: ServerFrame) => told.push(frame) > 0,
+    has: () => true,
+  };
+  const counts = new OwnCounts({ rooms: { unread }, devices, tally, log });
   const hear = (more: Partial<Bell>): void => {
     const [from, to] = ["1-0" as Position, "2-0" as Position];
-    receipts.hear({ from, to, outcomes: [], entries: [], rooms: [], ...more });
+    const bell: Bell = { from, to, outcomes: [], entries: [], rooms: [], ...more };
+    receipts.hear(bell);
+    counts.hear(bell);
   };
   const moved = (through: number, atHead: boolean, seen: number | null = null): void => {
     const told = seen as MovedMark["told"];

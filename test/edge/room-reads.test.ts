@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { EdgeTally } from "../../src/edge/edge-tally.ts";
 import type { Attendee } from "../../src/edge/presence-views.ts";
 import { Receipts } from "../../src/edge/receipts.ts";
-import type { RoomList, RoomReadings } from "../../src/edge/room-list.ts";
+import type { RoomReadings } from "../../src/edge/room-list.ts";
 import { ROOM_READS_AT_ONCE, ROOM_RETRY_MS, RoomReads } from "../../src/edge/room-reads.ts";
 import { createLog } from "../../src/ops/log.ts";
 import { decodeServerFrame, type Encoded } from "../../src/protocol/codec.ts";
@@ -96,10 +96,8 @@ describe("receipts after missed bells", () => {
       return answer;
     };
     const receipts = new Receipts({
-      rooms: { readings } as Pick<RoomList, "readings"> as RoomList,
-      host: {
-        tell: () => true,
-        has: () => true,
+      rooms: { readings },
+      audiences: {
         audience: () => audience,
         attended: () => (audience.size > 0 ? ["general" as RoomId] : []),
       },
