@@ -105,8 +105,8 @@ export class Pump {
         await this.#round();
       } catch (error) {
         this.#busy = false;
-        // The lifecycle's pauses grow, and whoever follows a room would wait for one when Redis is back.
-        if (this.#o.hot.up) throw error;
+        // The lifecycle's pauses grow, and whoever follows a room would wait for one when the link is back.
+        if (this.#o.hot.up && this.#o.blocking.up) throw error;
         await lifecycle.sleep(RETRY_MS);
       }
     }

@@ -36,8 +36,9 @@ const base: Options = {
   connectTimeout: CONNECT_TIMEOUT_MS,
   disconnectTimeout: FAREWELL_MS,
   keepAlive: 10_000,
+  // A link that was cut is back soon; thousands that wait for the same Redis come spread.
   retryStrategy: (attempt: number) =>
-    Math.min(50 * 2 ** Math.min(attempt, 5), RECONNECT_MS_MAX) + Math.random() * 200,
+    Math.min(50 * 2 ** (attempt - 1), RECONNECT_MS_MAX) * (0.5 + Math.random() / 2),
 };
 
 export interface ConnectOptions {

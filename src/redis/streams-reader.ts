@@ -41,6 +41,9 @@ export class BlockingReader {
   get tally(): LinkTally {
     return this.#link.tally;
   }
+  get up(): boolean {
+    return this.#link.up;
+  }
 
   /**
    * Waits up to `blockMs` for entries after the positions. Rejects when the link

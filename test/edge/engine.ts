@@ -49,7 +49,7 @@ export class Engine {
     return engine;
   }
 
-  async startProjector(): Promise<void> {
+  async startProjector(log = silent): Promise<void> {
     this.#projector = await startProjector({
       redisUrl: this.redis.url,
       partitions: this.keys.partitions,
@@ -57,7 +57,7 @@ export class Engine {
       historyPerRoom: this.#historyPerRoom,
       leaseTtlMs: 6_000,
       leaseRenewMs: 2_000,
-      log: silent,
+      log,
     });
   }
   async stopProjector(): Promise<void> {

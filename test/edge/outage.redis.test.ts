@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import type { RunningEdge } from "../../src/edge/edge.ts";
+import { createLog } from "../../src/ops/log.ts";
 import type { Cursor } from "../../src/protocol/cursor.ts";
 import type { Entry } from "../../src/protocol/frames.ts";
 import type { RoomId } from "../../src/protocol/ids.ts";
@@ -20,6 +21,34 @@ async function appendOnlyFile(engine: Engine): Promise<string> {
   const name = (await readdir(dir)).find((file) => file.endsWith(".incr.aof"));
   return join(dir, name as string);
 }
+
+/** Connections on which somebody waits in a blocking command: edges, projectors, keepers of lists. */
+async function cutWhatWaits({ admin }: Engine): Promise<number> {
+  const list = String(await admin.client("LIST"));
+  const waiting = [...list.matchAll(/^id=(\d+) .* flags=\w*b\w* /gm)].map(([, id]) => id as string);
+  for (const id of waiting) await admin.client("KILL", "ID", id);
+  return waiting.length;
+}
+
+it("[TA26] links that wait are cut again and again: no loop fails, whose pauses would grow", async () => {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  const log = createLog({ level: "error", format: "json", name: "test", destination });
+  const engine = await start({ projector: false });
+  await engine.startProjector(log);
+  const edge = await engine.edge({ log });
+  const [ann, bob] = [await engine.peer(edge, "ann"), await engine.peer(edge, "bob")];
+  await createRoom(ann, "room", [bob]);
+  await bob.follow("room");
+  let cut = 0;
+  for (let round = 0; round < 8; round++) {
+    cut += await cutWhatWaits(engine);
+    await ann.insist({ type: "send", room: "room", text: `${round}` });
+    await bob.until("it", () => bob.texts("room").at(-1) === `${round}` || null);
+  }
+  expect(cut).toBeGreaterThan(8);
+  expect(lines).toEqual([]);
+});
 
 describe("Redis is killed", () => {
   let engine: Engine;

@@ -22,6 +22,8 @@ import { readMembershipChange, type MembershipChange } from "../../streams/outbo
 
 const READ_COUNT = 200;
 const BLOCK_MS = 1_000;
+/** Before it waits again after its link was cut. */
+const RETRY_MS = 50;
 /** A change that its consumer has not finished by then is given to another. */
 export const CLAIM_AFTER_MS = 10_000;
 /** Between two looks for such changes. */
@@ -87,7 +89,13 @@ export class ListKeeper {
         claimInMs = CLAIM_EVERY_MS;
       }
       claimInMs -= BLOCK_MS;
-      await this.take(BLOCK_MS);
+      try {
+        await this.take(BLOCK_MS);
+      } catch (error) {
+        // The lifecycle's pauses grow, and a link that was cut is back sooner.
+        if (this.#reader.up) throw error;
+        await lifecycle.sleep(RETRY_MS);
+      }
     }
   }
 

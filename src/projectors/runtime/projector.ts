@@ -37,7 +37,7 @@ const NOTHING_TO_READ_MS = 100;
 const GROUP_COMMANDS = 400;
 /** Groups that Redis may be applying at a time; a link takes 16 such batches. */
 const GROUPS_UNDER_WAY = 4;
-/** Before a batch is tried again that Redis refused or did not answer. */
+/** Before a batch is tried again that Redis refused or did not answer, or a link that was cut. */
 const RETRY_MS = 50;
 
 export class Projector {
@@ -81,7 +81,14 @@ export class Projector {
   async run(): Promise<void> {
     while (!this.#lifecycle.stopping) {
       const sinceMs = monotonicMs();
-      await this.tick(BLOCK_MS);
+      try {
+        await this.tick(BLOCK_MS);
+      } catch (error) {
+        // The lifecycle's pauses grow, and a link that was cut is back sooner.
+        if (this.#reader.up) throw error;
+        await this.#lifecycle.sleep(RETRY_MS);
+        continue;
+      }
       const nowMs = monotonicMs();
       const restMs = restOf(this.#pace.paceMs(nowMs), nowMs - sinceMs);
       this.tally.restMs = restMs;
