@@ -6,6 +6,7 @@ import { encodeServerFrame } from "../../src/protocol/codec.ts";
 import type { Cursor } from "../../src/protocol/cursor.ts";
 import { COMMANDS, type ClientFrame, type Entry } from "../../src/protocol/frames.ts";
 import type { CommandNumber, RoomId } from "../../src/protocol/ids.ts";
+import { RedisMonitor } from "../support/redis-monitor.ts";
 import { engineOfFile, type Engine } from "./engine.ts";
 import { applied, createRoom, type Draft, type Peer } from "./peer.ts";
 
@@ -228,11 +229,11 @@ it("[AU27] a refusal takes Redis the same commands whether there is such a room"
   const place = engine.keys.partitionOf(room as RoomId);
   const names = Array.from({ length: 999 }, (_, i) => `unknown-${i + 1}` as RoomId);
   const unknown = names.find((name) => engine.keys.partitionOf(name) === place) as RoomId;
-  const watch = engine.admin.duplicate();
-  const monitor = await watch.monitor();
   let seen: string[] = [];
   // Those of scripts too.
-  monitor.on("monitor", (_time, args: string[]) => seen.push(args.join(" ")));
+  const monitor = await RedisMonitor.start(engine.redis.socket, (args) =>
+    seen.push(args.join(" ")),
+  );
   const about = ["", "/messages", "/pins", "/messages/1/thread"];
   const more = ["/messages/1/versions", "/messages/1/reactions"];
   for (const relation of ["stranger", "invited", "gone"] as const) {
@@ -257,8 +258,7 @@ it("[AU27] a refusal takes Redis the same commands whether there is such a room"
       expect(work[0]).toHaveLength(2);
     }
   }
-  monitor.disconnect();
-  watch.disconnect();
+  monitor.stop();
 });
 
 function hex(frame: Parameters<typeof encodeServerFrame>[0]): string {

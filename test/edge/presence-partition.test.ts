@@ -4,6 +4,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 
 import {
   BATCH_USERS_MAX,
+  type LeaseAnswer,
+  type LeaseRequest,
   PartitionPresence,
   type Saying,
 } from "../../src/edge/presence-partition.ts";
@@ -198,13 +200,14 @@ describe("what an edge says of one partition", () => {
   it("[PS8] whatever happens, what the log holds by the last incarnation is who is there", () => {
     const act = fc.oneof(
       fc.record({
-        does: fc.constantFrom("enter", "leave", "doubt"),
+        does: fc.constantFrom("enter", "leave", "doubt", "forgotten"),
         room: fc.constantFrom(ROOM, OTHER),
         user: fc.constantFrom(ANN, BEN),
       }),
       fc.record({
         does: fc.constantFrom(
           "time",
+          "depart",
           "lease held",
           "lease gone",
           "lease unknown",
@@ -222,6 +225,7 @@ describe("what an edge says of one partition", () => {
         run.settle();
         expect([...run.log].sort()).toEqual([...run.devices.keys()].sort());
       }),
+      { numRuns: 2_000 },
     );
   });
 });
@@ -232,10 +236,15 @@ interface Act {
   readonly user: UserId;
 }
 
-/** A partition under acts by chance, with what the log holds of its newest incarnation. */
+/**
+ * A partition under acts by chance, with what the log holds of its newest
+ * incarnation: nothing any more once its lease has run out, for good.
+ */
 class Run {
   readonly devices = new Map<string, number>();
   readonly log = new Set<string>();
+  /** Of the newest incarnation; Infinity before it holds a lease. */
+  #leaseEndsAtMs = Infinity;
   #partition: PartitionPresence;
   #names = 0;
   #nowMs = 0;
@@ -244,6 +253,7 @@ class Run {
   constructor() {
     this.#partition = new PartitionPresence(TIMES, () => {
       this.log.clear();
+      this.#leaseEndsAtMs = Infinity;
       return `e.${++this.#names}`;
     });
   }
@@ -258,29 +268,47 @@ class Run {
       if (devices === 1) this.devices.delete(pair);
       else this.devices.set(pair, devices - 1);
       this.#partition.leave(room, user, this.#nowMs);
-    } else if (does === "doubt") {
+    } else if (does === "doubt" || does === "forgotten") {
+      // As of a user who left the room.
+      if (does === "forgotten") this.log.delete(pair);
       this.#partition.doubt(room, user);
     } else if (does.startsWith("lease")) {
       const request = this.#partition.leaseDue(this.#nowMs);
       const answer = does.split(" ")[1] as "held" | "gone" | "unknown";
-      if (request) this.#partition.leased(request, answer, this.#nowMs);
+      if (request) this.#lease(request, answer);
     } else if (does !== "leave") {
       this.#pass(does);
     }
   }
 
+  #lease(request: LeaseRequest, wanted: LeaseAnswer): void {
+    const answer = wanted === "held" && this.#hasEnded ? "gone" : wanted;
+    if (answer === "held") this.#leaseEndsAtMs = this.#nowMs + TIMES.leaseMs;
+    if (answer === "gone") this.#end();
+    this.#partition.leased(request, answer, this.#nowMs);
+  }
+
+  get #hasEnded(): boolean {
+    return this.#nowMs >= this.#leaseEndsAtMs;
+  }
+  #end(): void {
+    this.#leaseEndsAtMs = -Infinity;
+    this.log.clear();
+  }
+
   #pass(does: string): void {
     if (does === "time") {
       this.#nowMs += 1_000;
+      if (this.#hasEnded) this.#end();
       this.#partition.tick(this.#nowMs);
       return;
     }
     this.#saying ??= this.#partition.depart(this.#nowMs);
     const saying = this.#saying;
-    if (!saying) return;
+    if (!saying || does === "depart") return;
     this.#saying = null;
-    const isNewest = saying.incarnation === `e.${this.#names}`;
-    if (isNewest && does !== "refused" && does !== "doubtful, and lost") this.#append(saying);
+    const counts = saying.incarnation === `e.${this.#names}` && !this.#hasEnded;
+    if (counts && does !== "refused" && does !== "doubtful, and lost") this.#append(saying);
     const fate = does.split(",")[0] as "appended" | "refused" | "doubtful";
     this.#partition.settled(saying, fate, this.#nowMs);
   }
