@@ -38,11 +38,15 @@ function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve) => child.once("close", resolve));
 }
 
-function millrace(
+function millrace(words: readonly string[], settings?: { [name: string]: string }): ChildProcess {
+  return run(process.execPath, ["bin/millrace.mjs", ...words], settings);
+}
+function run(
+  program: string,
   words: readonly string[],
   settings: { [name: string]: string } = {},
 ): ChildProcess {
-  const child = spawn(process.execPath, ["bin/millrace.mjs", ...words], {
+  const child = spawn(program, words, {
     env: {
       ...process.env,
       DATA_DIR: dir,
@@ -75,8 +79,8 @@ class Engine {
   readonly #records: Record[] = [];
   readonly #waiting = new Set<() => void>();
 
-  constructor(settings?: { [name: string]: string }) {
-    this.child = millrace(["start"], settings);
+  constructor(child = millrace(["start"])) {
+    this.child = child;
     for (const output of [this.child.stdout, this.child.stderr]) {
       if (!output) continue;
       createInterface({ input: output }).on("line", (line) => {
@@ -196,6 +200,16 @@ describe("millrace start", () => {
     expect(await ann.rooms()).toHaveLength(2);
     ann.close();
     expect(await second.stop()).toBe(0);
+  });
+
+  it("[OP10] leaves nothing behind when npm is told to stop, which tells only what it runs itself", async () => {
+    const engine = new Engine(run("npm", ["start"]));
+    await engine.address();
+    const pids = await Promise.all(
+      ["redis", "projector", "edge"].map((name) => engine.pidOf(name)),
+    );
+    await engine.stop();
+    await Promise.all(pids.map(gone));
   });
 
   it("[OP10] refuses to run twice in one folder", async () => {
