@@ -1,7 +1,7 @@
 /** What is told to the reader, and in which order: the counts come when the test says so. */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { EdgeTally } from "../../src/edge/edge-tally.ts";
-import { OwnCounts } from "../../src/edge/own-counts.ts";
+import { COUNTS_RETRY_MS, OwnCounts } from "../../src/edge/own-counts.ts";
 import { Receipts, TELL_MS, TELL_READERS_MS } from "../../src/edge/receipts.ts";
 import type { Attendee } from "../../src/edge/presence-views.ts";
 import type { RoomReadings, Unread } from "../../src/edge/room-list.ts";
@@ -29,8 +29,9 @@ function newReceipts(attended = false) {
     const mark = { user: "ann" as UserId, through: 3 as Seq };
     return Promise.resolve({ marks: room.receiptsOn ? [mark] : [] });
   };
-  const asked: ((unread: Unread) => void)[] = [];
-  const unread = (): Promise<Unread> => new Promise((answer) => asked.push(answer));
+  const asked: { answer: (unread: Unread) => void; fail: (error: Error) => void }[] = [];
+  const unread = (): Promise<Unread> => new Promise((answer, fail) => asked.push({ answer, fail }));
+  const online = { here: true };
   const tally = new EdgeTally();
   const log = createLog({ level: "silent", format: "json", name: "test" });
   const audience = new Set(attended ? [BEN] : []);
@@ -46,7 +47,7 @@ function newReceipts(attended = false) {
   });
   const devices = {
     tell: (_: UserId, frame: ServerFrame) => told.push(frame) > 0,
-    has: () => true,
+    has: () => online.here,
   };
   const counts = new OwnCounts({ rooms: { unread }, devices, tally, log });
   const hear = (more: Partial<Bell>): void => {
@@ -60,10 +61,14 @@ function newReceipts(attended = false) {
     hear({ marks: [{ room: ROOM, user: "ann" as UserId, through: through as Seq, atHead, told }] });
   };
   const answer = async (through: number, unread: number, head: number): Promise<void> => {
-    asked.shift()?.({ through: through as Seq, unread, mentions: 0, head: head as Seq });
+    asked.shift()?.answer({ through: through as Seq, unread, mentions: 0, head: head as Seq });
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { receipts, room, told, published, asked, hear, moved, answer };
+  const fail = async (): Promise<void> => {
+    asked.shift()?.fail(new Error("away"));
+    await vi.advanceTimersByTimeAsync(0);
+  };
+  return { receipts, counts, online, room, told, published, asked, hear, moved, answer, fail };
 }
 const BEN: Attendee = {
   user: "ben" as UserId,
@@ -97,6 +102,38 @@ it("[UN5] counts of a move that is still the newest are told as of what was read
   await answer(7, 2, 10);
   expect(told).toEqual([frame(6, 3, 10), frame(7, 2, 10)]);
   expect(asked).toEqual([]);
+});
+
+it("[UN5] counts that could not be read are read again after a pause, for as long as they are wanted", async () => {
+  vi.useFakeTimers();
+  const { counts, online, told, asked, moved, fail } = newReceipts();
+  const pause = (): Promise<unknown> => vi.advanceTimersByTimeAsync(COUNTS_RETRY_MS);
+  moved(5, false);
+  await fail();
+  moved(6, false);
+  expect(asked).toEqual([]);
+  await pause();
+  expect(asked).toHaveLength(1);
+  asked[0]?.answer({ through: 6 as Seq, unread: 3, mentions: 0, head: 9 as Seq });
+  await pause();
+  expect(told).toEqual([frame(6, 3, 9)]);
+  asked.length = 0;
+  // Read to the end meanwhile, gone, or stopped.
+  moved(7, false);
+  moved(9, true);
+  await fail();
+  await pause();
+  moved(4, false);
+  await fail();
+  online.here = false;
+  await pause();
+  online.here = true;
+  moved(5, false);
+  await fail();
+  counts.stop();
+  await pause();
+  expect(asked).toEqual([]);
+  expect(told.slice(1)).toEqual([frame(9, 0, 9)]);
 });
 
 it("[UN9] a private move is told to the reader and to nobody else, a public one as far as others see", async () => {
