@@ -1,7 +1,8 @@
 /**
  * What is unread for somebody after they have read, on whichever device, told to all
  * of their devices here. Who is at the head has nothing unread; everything else is
- * read from the room, some counts at once, the newest move of each reader and room.
+ * read from the room, some counts at once, the newest move of each reader and room,
+ * and again after a while where that failed: no other word of it comes.
  */
 import type { Log } from "../ops/log.ts";
 import type { Bell, MovedMark } from "../streams/bell.ts";
@@ -11,6 +12,8 @@ import type { UserDevices } from "./user-devices.ts";
 
 /** Counts read at once; further ones wait. */
 const READS_AT_ONCE = 32;
+/** After a read that failed: Redis may be away. */
+export const COUNTS_RETRY_MS = 500;
 
 export class OwnCounts {
   readonly #rooms: Pick<RoomList, "unread">;
@@ -22,6 +25,9 @@ export class OwnCounts {
   /** Whose counts are being read, at most READS_AT_ONCE. */
   readonly #underWay = new Map<string, MovedMark>();
   #reads = 0;
+  /** While it runs no read begins. */
+  #retry: NodeJS.Timeout | null = null;
+  #stopped = false;
 
   constructor(options: {
     rooms: Pick<RoomList, "unread">;
@@ -36,8 +42,10 @@ export class OwnCounts {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#wanted.clear();
     this.#underWay.clear();
+    if (this.#retry) clearTimeout(this.#retry);
   }
 
   hear({ marks = [] }: Bell): void {
@@ -59,26 +67,44 @@ export class OwnCounts {
   }
 
   #readNext(): void {
+    if (this.#retry || this.#stopped) return;
     for (const [key, mark] of this.#wanted) {
       if (this.#reads >= READS_AT_ONCE) return;
       this.#wanted.delete(key);
-      this.#underWay.set(key, mark);
-      this.#reads++;
-      this.#tally.countReads++;
-      this.#rooms
-        .unread(mark.user, mark.room)
-        .then(
-          (unread) => {
-            if (unread && this.#underWay.get(key) === mark) this.#tell(mark, unread);
-          },
-          (error: unknown) => this.#log.debug({ err: error }, "counts could not be read"),
-        )
-        .finally(() => {
-          if (this.#underWay.get(key) === mark) this.#underWay.delete(key);
-          this.#reads--;
-          this.#readNext();
-        });
+      // They may have gone while it waited.
+      if (this.#devices.has(mark.user)) this.#read(key, mark);
     }
+  }
+
+  #read(key: string, mark: MovedMark): void {
+    const isNewest = (): boolean => this.#underWay.get(key) === mark;
+    this.#underWay.set(key, mark);
+    this.#reads++;
+    this.#tally.countReads++;
+    this.#rooms
+      .unread(mark.user, mark.room)
+      .then(
+        (unread) => {
+          if (unread && isNewest()) this.#tell(mark, unread);
+        },
+        (error: unknown) => {
+          this.#log.debug({ err: error }, "counts could not be read, it is tried again");
+          if (isNewest()) this.#readLater(key, mark);
+        },
+      )
+      .finally(() => {
+        if (isNewest()) this.#underWay.delete(key);
+        this.#reads--;
+        this.#readNext();
+      });
+  }
+
+  #readLater(key: string, mark: MovedMark): void {
+    this.#wanted.set(key, mark);
+    this.#retry ??= setTimeout(() => {
+      this.#retry = null;
+      this.#readNext();
+    }, COUNTS_RETRY_MS);
   }
 
   #tell({ room, user }: MovedMark, { through, unread, mentions, head }: Unread): void {

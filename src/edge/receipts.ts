@@ -1,7 +1,8 @@
 /**
  * How far people have read, told to those who attend the room, some time's worth
  * together. In a large room they are told how many have read how far: the counts are
- * the projector's, so they are read when they have changed.
+ * the projector's, so they are read when they may have changed. Whoever sends, comes or
+ * leaves changes them too, so every entry of such a room is a reason.
  *
  * Positions only rise here, so what comes twice or late does no harm; after missed
  * bells the rooms that are attended are read again. So is a room in which receipts are
@@ -28,6 +29,9 @@ export const TELL_READERS_MS = 1_000;
 
 const ENCODINGS = ["binary", "json"] as const satisfies readonly Encoding[];
 
+/** Steps of a room in which receipts are off: an entry brings nothing new. */
+const NO_STEPS = JSON.stringify([]);
+
 type RoomReadingsFrame = ServerFrameOf<"receipts" | "readers">;
 
 /** Who attends what on this edge. */
@@ -50,7 +54,12 @@ export class Receipts {
   /** Rooms whose next read is told to all who attend. */
   readonly #stale = new Set<RoomId>();
   #timer: NodeJS.Timeout | null = null;
-  /** Large rooms in which somebody has read on. */
+  /**
+   * Of large rooms, the steps that all of an audience were told last; empty where not all were
+   * told the same. By the audience, so that it ends with the last of them.
+   */
+  readonly #steps = new WeakMap<ReadonlySet<Attendee>, string>();
+  /** Large rooms in which the counts may have changed. */
   readonly #crowds = new Set<RoomId>();
   #crowdTimer: NodeJS.Timeout | null = null;
 
@@ -78,10 +87,15 @@ export class Receipts {
     this.#roomReads.stop();
   }
 
-  hear({ marks = [], switched = [] }: Bell): void {
+  hear({ entries, rooms, marks = [], switched = [] }: Bell): void {
+    for (const { room } of entries) this.#noteEntry(room);
+    for (const room of rooms) this.#noteEntry(room);
     for (const { room, user, told } of marks) {
-      if (told === null || this.#audiences.audience(room).size === 0) continue;
+      const audience = this.#audiences.audience(room);
+      if (told === null || audience.size === 0) continue;
       if (told === "count") this.#noteCrowd(room);
+      // It was a large room until now, and they were told of nobody.
+      else if (this.#steps.has(audience)) this.#tellAnew(room);
       else this.#note(room, user, told);
     }
     for (const room of switched) if (this.#audiences.audience(room).size > 0) this.#tellAnew(room);
@@ -131,8 +145,24 @@ export class Receipts {
       if (toAll) this.#stale.add(room);
       throw error;
     }
-    if (toAll) this.#publishTo(room, frame);
+    const isNews = this.#isNews(frame, toAll);
+    if (toAll && isNews) this.#publishTo(room, frame);
     else this.#sendTo(attendees, frame);
+  }
+
+  /** False where all who attend, but those who have just come, were told the same before. */
+  #isNews(frame: RoomReadingsFrame, toAll: boolean): boolean {
+    const audience = this.#audiences.audience(frame.room);
+    // All have gone meanwhile, and rooms that nobody attends share their empty audience.
+    if (audience.size === 0) return false;
+    if (frame.type === "receipts") {
+      this.#steps.delete(audience);
+      return true;
+    }
+    const steps = JSON.stringify(frame.steps);
+    if (this.#steps.get(audience) === steps) return false;
+    this.#steps.set(audience, toAll ? steps : "");
+    return true;
   }
 
   #sendTo(attendees: readonly Attendee[], frame: RoomReadingsFrame): void {
@@ -159,6 +189,12 @@ export class Receipts {
     this.#moved.set(room, marks);
     if (through > (marks.get(user) ?? 0)) marks.set(user, through);
     this.#timer ??= setTimeout(() => this.#tell(), TELL_MS);
+  }
+
+  /** Something has happened in the room. */
+  #noteEntry(room: RoomId): void {
+    const steps = this.#steps.get(this.#audiences.audience(room));
+    if (steps !== undefined && steps !== NO_STEPS) this.#noteCrowd(room);
   }
 
   #noteCrowd(room: RoomId): void {

@@ -37,7 +37,7 @@ export class RoomNews {
       if (!(error instanceof SchemaError)) throw error;
       this.#log.warn({ err: error }, "news of lists that no keeper of lists wrote");
     }
-    this.#timer ??= setTimeout(() => this.#flush(), TELL_MS);
+    if (this.#changed.size > 0) this.#timer ??= setTimeout(() => this.#flush(), TELL_MS);
   }
 
   stop(): void {

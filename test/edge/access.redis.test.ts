@@ -229,6 +229,8 @@ it("[AU27] a refusal takes Redis the same commands whether there is such a room"
   const place = engine.keys.partitionOf(room as RoomId);
   const names = Array.from({ length: 999 }, (_, i) => `unknown-${i + 1}` as RoomId);
   const unknown = names.find((name) => engine.keys.partitionOf(name) === place) as RoomId;
+  // Lists are kept behind the commands; that names the room as well.
+  await vi.waitFor(async () => expect(await engine.admin.xlen(engine.keys.outbox(place))).toBe(0));
   let seen: string[] = [];
   // Those of scripts too.
   const monitor = await RedisMonitor.start(engine.redis.socket, (args) =>

@@ -144,6 +144,9 @@ describe("positions", () => {
     await ben.say(room, "is anybody here?");
     const said = LIMITS.largeRoom + 2;
     await phone.hasSeq(room, said);
+    // Who says something has read up to it.
+    const own = await phone.next("readers", (frame) => frame.steps[0]?.through === said);
+    expect(own.steps[0]?.readers).toBe(1);
     phone.send({ type: "read", room, through: cursorOf(phone, room, said) });
     const told = await phone.next("readers", (frame) => frame.steps[0]?.readers === 2);
     expect(told.steps[0]).toEqual({ through: said, readers: 2 });
