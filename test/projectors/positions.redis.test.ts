@@ -275,7 +275,7 @@ describe("unread counts", () => {
     expect(await told([6, false])).toEqual([[6, 6]]);
   });
 
-  it("[UN3] what says nothing new has no history read", async () => {
+  it("[UN3] [AU2] what says nothing new has no history read, nor what a stranger says", async () => {
     const [ann, ben] = [new Hand("ann"), new Hand("ben")];
     const [room] = ROOMS as [RoomId];
     const driver = new Driver(scene);
@@ -296,6 +296,7 @@ describe("unread counts", () => {
     expect(await asked("ann", [])).toBe(false);
     expect(await asked("nobody", [])).toBe(false);
     expect(await asked("ann", [ann.does({ type: "markUnread", message }, room)])).toBe(true);
+    expect(await asked("ann", [ben.does({ type: "markUnread", message }, room)])).toBe(false);
   });
 
   it("[PR1] [UN1] hold for thousands who read, and who are called, in one batch", async () => {
