@@ -136,6 +136,13 @@ export function extendTail({ tail }: Positions, from: Seq, older: readonly Call[
   tail.from = from;
 }
 
+/** Forgets what was read for a position far back. */
+export function shortenTail({ tail }: Positions): void {
+  const excess = tail.messages.length - TAIL_MESSAGES_MAX;
+  const forgotten = tail.messages.splice(0, Math.max(0, excess)).at(-1);
+  if (forgotten) tail.from = forgotten.seq;
+}
+
 /** How far somebody says they have read; of what is private others are not told. */
 export interface Read {
   readonly through: Seq;

@@ -44,7 +44,7 @@ const base: Options = {
 export interface ConnectOptions {
   /** `redis://`, `rediss://` or `unix:///path/to/redis.sock`. */
   readonly url: string;
-  /** Shown by CLIENT LIST. */
+  /** Shown by CLIENT LIST, with colons for spaces. */
   readonly name: string;
   readonly log: Log;
 }
@@ -89,7 +89,8 @@ export function tallyOf(redis: Redis): LinkTally {
 }
 
 async function connect({ url, name, log }: ConnectOptions, options: Options): Promise<Redis> {
-  const named: Options = { ...options, connectionName: name };
+  // Redis takes no name with a space in it.
+  const named: Options = { ...options, connectionName: name.replaceAll(" ", ":") };
   if (url.startsWith("unix://")) named.path = decodeURIComponent(new URL(url).pathname);
   const redis = url.startsWith("unix://") ? new Redis(named) : new Redis(url, named);
   // One line for each change of state, not one for each attempt.

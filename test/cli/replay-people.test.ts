@@ -6,6 +6,7 @@ import {
   countDifferences,
   listDifferences,
   presenceDifferences,
+  readersDifferences,
   setDifferences,
 } from "../../src/cli/replay/compare-people.ts";
 import { Devices } from "../../src/cli/replay/devices.ts";
@@ -14,6 +15,7 @@ import { planOf, type Cast, type Plan } from "../../src/cli/replay/plan.ts";
 import {
   mayBeLarge,
   recountPresence,
+  recountReaders,
   recountReceipts,
   recountUnread,
 } from "../../src/cli/replay/recount.ts";
@@ -62,6 +64,22 @@ describe("recounting", () => {
       ["amy", 7],
       ["ann", 9],
       ["bob", 8],
+    ]);
+  });
+
+  it("[OP44] counts who has read how far, from the furthest, for as many places as are told", () => {
+    const marks = [9, 3, 9, 7].map((seq, i): [string, number] => [`n${i}`, seq]);
+    expect([...recountReaders(new Map(marks))]).toEqual([
+      [9, 2],
+      [7, 3],
+      [3, 4],
+    ]);
+    const many = new Map(Array.from({ length: 600 }, (_, i) => [`n${i}`, i]));
+    const furthest = [...recountReaders(many)];
+    expect(furthest).toHaveLength(LIMITS.readersSteps);
+    expect([furthest[0], furthest.at(-1)]).toEqual([
+      [599, 1],
+      [600 - LIMITS.readersSteps, LIMITS.readersSteps],
     ]);
   });
 
@@ -136,6 +154,18 @@ describe("comparing people", () => {
     expect(sample(many.slice(0, 50))).toEqual([]);
     expect(sample(many.slice(0, 49))).toHaveLength(1);
     expect(sample([...many.slice(0, 50), "ghost"])).toHaveLength(1);
+  });
+
+  it("[OP44] finds another count of those who have read", () => {
+    const right = new Map([
+      [9, 2],
+      [7, 520],
+    ]);
+    const found = (told: Record<number, number>): string[] =>
+      readersDifferences(right, (seq) => told[seq] ?? 0);
+    expect(found({ 9: 1, 7: 519 })).toEqual([]);
+    expect(found({ 9: 1, 7: 518 })).toEqual(["519 have read up to 7 and not 520"]);
+    expect(found({})).toHaveLength(2);
   });
 
   it("[OP44] shows names harmless to a terminal", () => {

@@ -31,12 +31,15 @@ export type Done = Entry & { readonly id: string };
 /** One partition's projector, whose memory may be lost between any two batches. */
 export class Driver {
   readonly #scene: Scene;
+  readonly #kept: number;
   #state: PartitionState;
   #at: Position = ORIGIN;
   #applied: Position = ORIGIN;
 
-  constructor(scene: Scene) {
+  /** `kept`: entries of a room's history. */
+  constructor(scene: Scene, kept = 1_000) {
     this.#scene = scene;
+    this.#kept = kept;
     this.#state = this.#fresh();
   }
 
@@ -69,7 +72,7 @@ export class Driver {
         const { requests, fill } = this.#state.missing(commands, allFacts);
         fill(requests.length > 0 ? await pipeline(scene.redis, requests) : []);
       } while (this.#state.incomplete);
-      const fold = new Fold(scene.keys, scene.partition, this.#state, 1_000);
+      const fold = new Fold(scene.keys, scene.partition, this.#state, this.#kept);
       for (const { id, edge, commands: some, facts = [] } of content) {
         some.forEach((one, index) => fold.command({ entry: id, index, edge }, one, null));
         facts.forEach((one, i) =>

@@ -2,7 +2,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { positionField, readReaders } from "../../src/domain/positions-record.ts";
 import { RoomList } from "../../src/edge/room-list.ts";
-import { PartitionState } from "../../src/projectors/runtime/partition-state.ts";
+import { TAIL_MESSAGES_MAX } from "../../src/domain/positions.ts";
+import { CACHE_BOUNDS, PartitionState } from "../../src/projectors/runtime/partition-state.ts";
 import { formatCursor, type Cursor } from "../../src/protocol/cursor.ts";
 import type { Epoch, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
@@ -239,6 +240,43 @@ describe("unread counts", () => {
     }
   }, 60_000);
 
+  it("[PR10] [UN3] few rooms at a time have senders in memory from far back", async () => {
+    const [ann, ben] = [new Hand("ann"), new Hand("ben")];
+    const [room] = ROOMS as [RoomId];
+    const { redis, keys, partition } = scene;
+    const driver = new Driver(scene, 2 * TAIL_MESSAGES_MAX);
+    await driver.append([ann.creates(room), ben.does({ type: "join" }, room)], []);
+    for (let sent = 0; sent < TAIL_MESSAGES_MAX + 100; sent += 100) {
+      const some = Array.from({ length: 100 }, () => ben.says("x", room));
+      await driver.append(some, []);
+      await driver.fold(new Chance(1), 0);
+    }
+    const known = await conversation(scene, room);
+    const rooms = Array.from({ length: CACHE_BOUNDS.longTails + 1 }, (_, i) => `r${i}` as RoomId);
+    for (const copy of rooms) {
+      for (const name of ["room", "members", "conversation"] as const) {
+        await redis.copy(keys[name](partition, room), keys[name](partition, copy));
+      }
+    }
+    const state = new PartitionState(keys, partition, 1 as Epoch);
+    const reads = async (of: RoomId, back: Done | undefined): Promise<boolean> => {
+      const message = back?.cursor as Cursor;
+      let read = false;
+      do {
+        const { requests, fill } = state.missing([ann.does({ type: "markUnread", message }, of)]);
+        fill(requests.length > 0 ? await pipeline(redis, requests) : []);
+        read ||= requests.some(([name]) => name === "XREVRANGE");
+      } while (state.incomplete);
+      state.shrink();
+      return read;
+    };
+    for (const each of rooms) expect(await reads(each, known[2])).toBe(true);
+    const [oldest, ...others] = rooms as [RoomId, ...RoomId[]];
+    for (const each of others) expect(await reads(each, known[2])).toBe(false);
+    expect(await reads(oldest, known.at(-TAIL_MESSAGES_MAX))).toBe(false);
+    expect(await reads(oldest, known.at(-TAIL_MESSAGES_MAX - 1))).toBe(true);
+  });
+
   it("[UN9] a bell tells others what was public, whatever private moves came with it", async () => {
     const [ann, ben] = [new Hand("ann"), new Hand("ben")];
     const [room] = ROOMS as [RoomId];
@@ -275,7 +313,7 @@ describe("unread counts", () => {
     expect(await told([6, false])).toEqual([[6, 6]]);
   });
 
-  it("[UN3] what says nothing new has no history read", async () => {
+  it("[UN3] [AU2] what says nothing new has no history read, nor what a stranger says", async () => {
     const [ann, ben] = [new Hand("ann"), new Hand("ben")];
     const [room] = ROOMS as [RoomId];
     const driver = new Driver(scene);
@@ -296,6 +334,7 @@ describe("unread counts", () => {
     expect(await asked("ann", [])).toBe(false);
     expect(await asked("nobody", [])).toBe(false);
     expect(await asked("ann", [ann.does({ type: "markUnread", message }, room)])).toBe(true);
+    expect(await asked("ann", [ben.does({ type: "markUnread", message }, room)])).toBe(false);
   });
 
   it("[PR1] [UN1] hold for thousands who read, and who are called, in one batch", async () => {

@@ -1,6 +1,7 @@
 /** Whole projectors over a log, in this process. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
+import { createLog } from "../../src/ops/log.ts";
 import { startProjector, type RunningProjector } from "../../src/projectors/worker.ts";
 import type { RoomId } from "../../src/protocol/ids.ts";
 import { CORE_GROUP } from "../../src/streams/keys.ts";
@@ -44,6 +45,33 @@ describe("projector", () => {
     expect(await deployment.texts(HERE)).toEqual(["one", "two"]);
     expect(await deployment.texts(THERE)).toEqual(["elsewhere"]);
     expect(await deployment.verify()).toEqual([]);
+  });
+
+  it("[TA26] [PR1] goes on without pauses that grow while its links are cut again and again", async () => {
+    const lines: string[] = [];
+    const destination = { write: (line: string) => void lines.push(line) };
+    const log = createLog({ level: "error", format: "json", name: "test", destination });
+    const ann = new Hand("ann");
+    await deployment.write(ann.creates(HERE));
+    const projector = await startProjector({ ...deployment.options, log });
+    running.push(projector);
+    await deployment.folded();
+    for (const link of ["projector", "projector:read"]) {
+      const name = ` name=${link}:${projector.worker} `;
+      for (let round = 0; round < 8; round++) {
+        let cut: string | undefined;
+        await until(async () => {
+          const links = String(await deployment.redis.client("LIST")).split("\n");
+          cut = links.find((line) => line.includes(name));
+          return cut !== undefined;
+        });
+        await deployment.redis.client("KILL", "ID", /^id=(\d+) /.exec(cut ?? "")?.[1] ?? "");
+        await deployment.write(ann.says(`over ${link} ${round}`, HERE));
+        await deployment.folded();
+      }
+    }
+    expect(await deployment.texts(HERE)).toHaveLength(16);
+    expect(lines).toEqual([]);
   });
 
   it("[PR4] goes on while an operator plays with its group", async () => {

@@ -128,6 +128,13 @@ describe("command connection", () => {
     await expect(nowhere).rejects.toThrow(/cannot reach Redis for somewhere/);
   });
 
+  it("shows to operators by its name what it is for", async () => {
+    const link = { url: server.url, name: "edge news e-1", log: SILENT };
+    const named = await connectForCommands(link);
+    expect(await direct.client("LIST")).toContain(" name=edge:news:e-1 ");
+    named.disconnect();
+  });
+
   it("[OP50] answers a pipeline with refusals in their places", async () => {
     await direct.set("word", "x");
     const [one, bad, two] = await pipeline(redis, [

@@ -55,6 +55,17 @@ export function presenceDifferences(
   return [...strangers, ...(isShort ? [`a sample of ${online.size}`] : [])];
 }
 
+/** `readersOf` counts all but the author, who has read it too. */
+export function readersDifferences(
+  right: ReadonlyMap<number, number>,
+  readersOf: (seq: number) => number,
+): string[] {
+  return [...right].flatMap(([seq, readers]) => {
+    const told = readersOf(seq) + 1;
+    return told === readers ? [] : [`${told} have read up to ${seq} and not ${readers}`];
+  });
+}
+
 /** What is missing and what is too much; nothing where the two are equal. */
 export function setDifferences(right: Iterable<string>, told: Iterable<string>): string[] {
   const expected = new Set(right);

@@ -43,6 +43,13 @@ export function recountReceipts(
   return marks;
 }
 
+/** How many have read up to each place where somebody is, as far as that is told of a large room. */
+export function recountReaders(marks: ReadonlyMap<string, number>): Map<number, number> {
+  const all = [...marks.values()];
+  const places = [...new Set(all)].sort((a, b) => b - a).slice(0, LIMITS.readersSteps);
+  return new Map(places.map((place) => [place, all.filter((mark) => mark >= place).length]));
+}
+
 /** Who is there: members that attend. */
 export function recountPresence(
   { members }: Pick<Plan, "members">,

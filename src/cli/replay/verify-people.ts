@@ -5,18 +5,26 @@
 import type { ChatClient } from "../../client/client.ts";
 import type { Room } from "../../client/room.ts";
 import { monotonicMs } from "../../ops/clock.ts";
+import type { Seq, UserId } from "../../protocol/ids.ts";
 import { isLargeRoom } from "../../protocol/limits.ts";
 import {
   countDifferences,
   listDifferences,
   presenceDifferences,
+  readersDifferences,
   setDifferences,
   type Listed,
 } from "./compare-people.ts";
 import { openClient, type EngineAccess } from "./engine-access.ts";
 import type { PlayedRoom } from "./player.ts";
 import type { Reader } from "./reader.ts";
-import { mayBeLarge, recountPresence, recountReceipts, recountUnread } from "./recount.ts";
+import {
+  mayBeLarge,
+  recountPresence,
+  recountReaders,
+  recountReceipts,
+  recountUnread,
+} from "./recount.ts";
 
 /** Leases run out, and what was said last is on its way still. */
 const SETTLE_MS = 30_000;
@@ -201,20 +209,27 @@ function presenceOf(
 }
 
 /** All members as a newcomer is told, and each reader as the other readers have seen them. */
-function receiptsOf(
-  { readers }: PeopleOptions,
-  { id, plan }: PlayedRoom,
-  { receipts }: Room,
-): Found {
-  // Of so large a room nothing is told of others.
-  if (isLargeRoom(plan.members.size)) return { values: 0, differences: [] };
+function receiptsOf({ readers }: PeopleOptions, { id, plan }: PlayedRoom, room: Room): Found {
   const read = new Map(readers.map((reader) => [reader.user, reader.through(id)]));
-  const right = [...recountReceipts(plan, read)].map(([user, seq]) => `${user} read to ${seq}`);
-  const told = [...receipts].map(([user, seq]) => `${user} read to ${seq}`);
+  const marks = recountReceipts(plan, read);
+  if (isLargeRoom(plan.members.size)) {
+    const views = [room, ...readers.map((reader) => reader.room(id))];
+    return readersFound(recountReaders(marks), views);
+  }
+  const right = [...marks].map(([user, seq]) => `${user} read to ${seq}`);
+  const told = [...room.receipts].map(([user, seq]) => `${user} read to ${seq}`);
   return {
     values: right.length,
     differences: [...setDifferences(right, told), ...liveReceipts(readers, id)],
   };
+}
+
+/** Of a large room: how many, and not who. */
+function readersFound(right: ReadonlyMap<number, number>, views: readonly Room[]): Found {
+  const differences = views.flatMap((view) =>
+    readersDifferences(right, (seq) => view.readersOf({ seq: seq as Seq, by: "" as UserId })),
+  );
+  return { values: right.size, differences };
 }
 
 /** Who watches all along is never told of a way back. */

@@ -26,10 +26,12 @@ export function namedPositions(
   const note = (room: RoomId, through: number): void => {
     if (through < (oldest.get(room) ?? Number.POSITIVE_INFINITY)) oldest.set(room, through as Seq);
   };
-  for (const { command } of commands) {
+  for (const { command, user } of commands) {
     if (command.type !== "markUnread") continue;
     const seq = parseCursor(command.message)?.seq;
-    if (seq !== undefined) note(command.room, Math.max(0, seq - 1));
+    // A stranger would learn by the time it takes that there is such a room.
+    if (seq === undefined || isStranger(known(command.room), user)) continue;
+    note(command.room, Math.max(0, seq - 1));
   }
   // There a reader may stand further back than memory says by the time that the fact comes.
   const goingBack = new Set(oldest.keys());
@@ -45,7 +47,11 @@ export function namedPositions(
   return oldest;
 }
 
-/** Nor is it for who joins meanwhile: a new member has read everything. */
+/** Who joins meanwhile has read everything from before, and memory keeps what comes after. */
+function isStranger(room: Room | undefined, user: UserId): boolean {
+  return room !== undefined && room.positions.marks.get(user) === undefined;
+}
+
 function isNoNews({ positions }: Room, user: UserId, through: Seq): boolean {
   const mark = positions.marks.get(user);
   return mark === undefined || through <= mark.through;

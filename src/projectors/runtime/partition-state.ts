@@ -5,6 +5,7 @@
  * whole object is thrown away.
  */
 import { DeviceWindow } from "../../domain/device-window.ts";
+import { shortenTail, TAIL_MESSAGES_MAX } from "../../domain/positions.ts";
 import { readRoom } from "../../domain/room-record.ts";
 import type { Room } from "../../domain/room.ts";
 import type { Epoch, RoomId, Seq } from "../../protocol/ids.ts";
@@ -18,8 +19,11 @@ import { askForTail, fillTail, namedPositions } from "../positions/tails.ts";
 import { PresenceState } from "../presence/presence-state.ts";
 import { RecentMap } from "./recent-map.ts";
 
-/** Per partition; past it those not used lately are forgotten and read again when needed. */
-export const CACHE_BOUNDS = { rooms: 5_000, devices: 20_000 } as const;
+/**
+ * Per partition; past it those not used lately are forgotten and read again when needed. A long
+ * tail is one with more than TAIL_MESSAGES_MAX messages, up to all that a history holds.
+ */
+export const CACHE_BOUNDS = { rooms: 5_000, devices: 20_000, longTails: 16 } as const;
 
 /** What has to be read before some commands can be decided, and where the answers go. */
 export interface Missing {
@@ -43,6 +47,8 @@ export class PartitionState {
   #hasUnknownTails = false;
   /** Rooms in which the batch under way places somebody. */
   readonly #placing = new Set<Room>();
+  /** Those that were used last come last. */
+  readonly #longTails = new Set<Room>();
   readonly presence: PresenceState;
   readonly messages: MessageState;
 
@@ -135,6 +141,13 @@ export class PartitionState {
     this.#placing.add(room);
   }
 
+  #release(room: Room): void {
+    const { tail } = room.positions;
+    tail.held = false;
+    this.#longTails.delete(room);
+    if (tail.messages.length > TAIL_MESSAGES_MAX) this.#longTails.add(room);
+  }
+
   /** What was loaded has shown that more is missing. */
   get incomplete(): boolean {
     return this.#hasUnknownTails || this.messages.incomplete;
@@ -142,8 +155,13 @@ export class PartitionState {
 
   /** Call between batches only: what a batch under way has changed must stay. */
   shrink(): void {
-    for (const { positions } of this.#placing) positions.tail.held = false;
+    for (const room of this.#placing) this.#release(room);
     this.#placing.clear();
+    for (const room of this.#longTails) {
+      if (this.#longTails.size <= CACHE_BOUNDS.longTails) break;
+      shortenTail(room.positions);
+      this.#longTails.delete(room);
+    }
     this.#rooms.shrink(CACHE_BOUNDS.rooms);
     this.#windows.shrink(CACHE_BOUNDS.devices);
     this.presence.shrink();

@@ -14,7 +14,8 @@ import { monotonicMs } from "../../ops/clock.ts";
 import type { Lifecycle } from "../../ops/lifecycle.ts";
 import type { Log } from "../../ops/log.ts";
 import { Pace, restOf } from "../../ops/pace.ts";
-import { pipeline, type Pipelining } from "../../redis/connect.ts";
+import { pipeline } from "../../redis/connect.ts";
+import type { PlainLink } from "../../redis/plain-link.ts";
 import type { Position } from "../../redis/position.ts";
 import { readStreams, type StreamEntry } from "../../redis/replies.ts";
 import { runScripts } from "../../redis/script.ts";
@@ -41,7 +42,7 @@ const GROUPS_UNDER_WAY = 4;
 const RETRY_MS = 50;
 
 export class Projector {
-  readonly #redis: Pipelining;
+  readonly #redis: PlainLink;
   readonly #reader: BlockingReader;
   readonly #keys: Keys;
   readonly #worker: string;
@@ -53,7 +54,7 @@ export class Projector {
   readonly tally = new ProjectorTally();
 
   constructor(options: {
-    redis: Pipelining;
+    redis: PlainLink;
     reader: BlockingReader;
     keys: Keys;
     worker: string;
@@ -85,7 +86,7 @@ export class Projector {
         await this.tick(BLOCK_MS);
       } catch (error) {
         // The lifecycle's pauses grow, and a link that was cut is back sooner.
-        if (this.#reader.up) throw error;
+        if (this.#reader.up && this.#redis.up) throw error;
         await this.#lifecycle.sleep(RETRY_MS);
         continue;
       }
