@@ -321,6 +321,20 @@ describe("unread counts", () => {
     expect(link.doubts).toBe(1);
   });
 
+  it("[CL24] of another history are counted anew, whatever was in doubt or said in this one", () => {
+    const { reading, link } = newReading();
+    reading.listed(position(2, 50, 60), 1);
+    for (const seq of [60, 61]) reading.take(said(seq, "bob"), false);
+    reading.take(happened(62, "bob", { type: "message.deleted", target: 9 as Seq }), true);
+    reading.take(said(63, "ann"), true);
+    reading.restart(true);
+    expect(link.doubts).toBe(2);
+    reading.listed(position(1, 3, 5), 2);
+    reading.live(5 as Seq);
+    expect([reading.counts?.unread, reading.through, reading.inDoubt]).toEqual([3, 1, false]);
+    expect(link.doubts).toBe(2);
+  });
+
   it("[CL24] hold with more messages than are known one by one", () => {
     const { reading, link } = newReading();
     reading.listed(position(0, 0, 0), 1);
