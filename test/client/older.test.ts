@@ -166,6 +166,10 @@ describe("older entries", () => {
     asked[0]?.answer(pageOf(log, { before: 21 as Seq, limit: 5 }, 15));
     expect([await first, seqs(timeline)[0]]).toEqual(["none", 16]);
     expect([await pages.load(), asked.length]).toEqual(["none", 1]);
+    // Another history may be kept from an earlier entry on.
+    timeline.replace();
+    for (const entry of log.slice(10)) timeline.append(entry);
+    expect(timeline.older).toBe("more");
     const whole = newRoom(log);
     expect([await whole.pages.load(), whole.asked.length]).toEqual(["none", 0]);
     const bare = newRoom(log.slice(20));
