@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { clientFrame, serverFrame } from "../../src/protocol/frames.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL } from "../../src/protocol/version.ts";
@@ -25,11 +24,4 @@ it("[PV4] the sub-protocols carry the version", () => {
     binary: `millrace.${PROTOCOL_VERSION}`,
     json: `millrace.${PROTOCOL_VERSION}.json`,
   });
-});
-
-it("[PV4] the README shows how to say hello in this version", async () => {
-  const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
-  const [, subprotocol, hello] = /wscat -s (\S+) .*\n> (\{"type":"hello".*\})/.exec(readme) ?? [];
-  expect(subprotocol).toBe(SUBPROTOCOL.json);
-  expect(JSON.parse(hello ?? "null")).toMatchObject({ version: PROTOCOL_VERSION });
 });
