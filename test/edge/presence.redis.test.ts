@@ -77,6 +77,8 @@ describe("presence", () => {
     await sees(fay, "three", "fay", "gil");
     const before = presenceFrames(fay, "three").length;
     gil.terminate();
+    // Time in which it would be told that nobody is there.
+    await pause(graceMs / 4);
     await present(await engine.peer(patient, "gil", { device: "reloaded" }), "three");
     await pause(graceMs + 700);
     expect(presenceFrames(fay, "three").slice(before)).toEqual([]);
