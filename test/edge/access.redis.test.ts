@@ -235,9 +235,8 @@ it("[AU27] a refusal takes Redis the same commands whether there is such a room"
   await vi.waitFor(async () => expect(await engine.admin.xlen(outbox)).toBe(0), PATIENCE_MS);
   let seen: string[] = [];
   // Those of scripts too.
-  const monitor = await RedisMonitor.start(engine.redis.socket, (args) =>
-    seen.push(args.join(" ")),
-  );
+  const { socket } = engine.redis;
+  const monitor = await RedisMonitor.start(socket, (args) => seen.push(args.join(" ")));
   const about = ["", "/messages", "/pins", "/messages/1/thread"];
   const more = ["/messages/1/versions", "/messages/1/reactions"];
   for (const relation of ["stranger", "invited", "gone"] as const) {
