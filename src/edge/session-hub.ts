@@ -15,7 +15,7 @@ import type { UserDevices } from "./user-devices.ts";
 const BEAT_SLOTS = 10;
 const SWEEP_MS = 500;
 /** An outcome that comes within this time makes `accepted` needless. */
-const ACCEPTED_GRACE_MS = 40;
+export const ACCEPTED_GRACE_MS = 40;
 /**
  * Published bytes between two looks at the sockets' buffers. No buffer can grow
  * past LAGGING_BYTES plus twice this unseen, far below what the socket server

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ScrapeTargets, targetsFile } from "../../src/cli/scrape-targets.ts";
 import { readConfig } from "../../src/config.ts";
 import { createLog } from "../../src/ops/log.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const log = createLog({ level: "silent", format: "json", name: "test" });
 let dataDir = "";
@@ -25,7 +26,7 @@ describe("the list of targets", () => {
     expect([targets.portOf("projector"), targets.portOf("edge")]).toEqual([9464, 9465]);
     targets.found("projector", "projector", "127.0.0.1:9464");
     targets.found("edge", "edge", "127.0.0.1:40001");
-    await expect.poll(written).toEqual([
+    await expect.poll(written, { timeout: PATIENCE_MS }).toEqual([
       { targets: ["127.0.0.1:9464"], labels: { role: "projector", instance: "projector" } },
       { targets: ["127.0.0.1:40001"], labels: { role: "edge", instance: "edge" } },
     ]);

@@ -187,6 +187,21 @@ class Scene {
   }
 }
 
+/** Holds the check to any run of steps, at each of them. */
+function afterEveryStep(check: (scene: Scene) => void): void {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      const scene = new Scene();
+      for (const name of USERS.slice(0, 3)) scene.take({ act: "join", user: name });
+      for (const one of steps) {
+        scene.take(one);
+        check(scene);
+      }
+    }),
+    { numRuns: 300 },
+  );
+}
+
 function messages(positions: Positions, count: number, by: UserId): void {
   const head = positions.messages;
   for (let i = 1; i <= count; i++) messageSent(positions, messageOf(head + i, by), {});
@@ -198,37 +213,17 @@ function read(positions: Positions, through: number, room: Scene["room"]): Mark 
 
 describe("counts derived from positions", () => {
   it("[UN1] equal a recount after any run of sends, deletions, reads, joins and leaves", () => {
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
-        const scene = new Scene();
-        for (const name of USERS.slice(0, 3)) scene.take({ act: "join", user: name });
-        for (const one of steps) {
-          scene.take(one);
-          for (const name of USERS) expect(scene.derived(name)).toEqual(scene.recount(name));
-        }
-      }),
-      { numRuns: 300 },
-    );
+    afterEveryStep((scene) => {
+      for (const name of USERS) expect(scene.derived(name)).toEqual(scene.recount(name));
+    });
   });
 
   it("[UN9] what others may see of a position equals a recount after any such run, however much is private", () => {
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
-        const scene = new Scene();
-        for (const name of USERS.slice(0, 3)) scene.take({ act: "join", user: name });
-        for (const one of steps) {
-          scene.take(one);
-          const { marks } = scene.positions;
-          expect(new Map([...marks].map(([name, mark]) => [name, mark.through]))).toEqual(
-            scene.through,
-          );
-          expect(new Map([...marks].map(([name, mark]) => [name, shownOf(mark)]))).toEqual(
-            scene.shown,
-          );
-        }
-      }),
-      { numRuns: 300 },
-    );
+    afterEveryStep(({ positions, through, shown }) => {
+      const marks = [...positions.marks];
+      expect(new Map(marks.map(([name, mark]) => [name, mark.through]))).toEqual(through);
+      expect(new Map(marks.map(([name, mark]) => [name, shownOf(mark)]))).toEqual(shown);
+    });
   });
 
   it("[UN9] what is read in private is shown with what is read publicly, and not before", () => {

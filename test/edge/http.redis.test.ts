@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { RunningEdge } from "../../src/edge/edge.ts";
 import { SUBPROTOCOL } from "../../src/protocol/version.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 import { engineOfFile, token, type Engine } from "./engine.ts";
 import { createRoom, Peer } from "./peer.ts";
 
@@ -101,7 +102,7 @@ describe.each(["uws", "ws"] as const)("on %s", (transport) => {
       const { rooms } = (await (await ask("/v1/rooms")).json()) as { rooms: object[] };
       const counts = { through: expect.any(Number), unread: 0, mentions: 0 };
       expect(rooms).toMatchObject([{ room, name: room, kind: "public", role: "owner", ...counts }]);
-    });
+    }, PATIENCE_MS);
   });
 
   it("[AU22] nothing is told without a valid token", async () => {

@@ -6,9 +6,11 @@ import { METRICS } from "../../src/ops/metric-table.ts";
 import type { Metrics } from "../../src/ops/metrics.ts";
 import type { RunningEdge } from "../../src/edge/edge.ts";
 import { startProjector, type RunningProjector } from "../../src/projectors/worker.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 import { engineOfFile, silent, type Engine } from "./engine.ts";
 
 const start = engineOfFile();
+const PATIENCE = { timeout: PATIENCE_MS };
 let engine: Engine;
 let edge: RunningEdge;
 beforeAll(async () => {
@@ -56,7 +58,7 @@ describe("metrics", () => {
       ann.command({ type: "create", room: "r", kind: "public", name: "R" }, k);
     ann.command({ type: "send", room: "r", text: "the number of the second create" }, 2);
     await expect
-      .poll(async () => (await samples(edge.metrics)).get("millrace_edge_accepted_total"))
+      .poll(async () => (await samples(edge.metrics)).get("millrace_edge_accepted_total"), PATIENCE)
       .toBe(3);
 
     const waiting = await samples(edge.metrics);
@@ -124,7 +126,7 @@ describe("metrics", () => {
     await cat.next("unread");
 
     const lists = 'millrace_projector_list_changes_total{outcome="changed"}';
-    await expect.poll(async () => (await samples(projector.metrics)).get(lists)).toBe(2);
+    await expect.poll(async () => (await samples(projector.metrics)).get(lists), PATIENCE).toBe(2);
     const found = await samples(projector.metrics);
     const happened = (type: string): number | undefined =>
       found.get(`millrace_projector_entries_total{type="${type}"}`);
@@ -136,7 +138,7 @@ describe("metrics", () => {
     expect(told.get(`millrace_outbox_changes{partition="${partition}"}`)).toBe(0);
     for (const peer of [cat, dan]) peer.terminate();
     await expect
-      .poll(async () => (await samples(edge.metrics)).get("millrace_edge_connections"))
+      .poll(async () => (await samples(edge.metrics)).get("millrace_edge_connections"), PATIENCE)
       .toBe(2);
     await projector.stop();
   });
@@ -150,7 +152,7 @@ describe("metrics", () => {
     const names = [...found.keys()];
     expect(names.filter((name) => /partition_|store_memory/.test(name))).toEqual([]);
     await expect
-      .poll(async () => (await samples(edge.metrics)).get("millrace_store_up"), { timeout: 20_000 })
+      .poll(async () => (await samples(edge.metrics)).get("millrace_store_up"), PATIENCE)
       .toBe(1);
     const links = await samples(edge.metrics);
     expect(links.get('millrace_redis_reconnects_total{link="reads"}')).toBeGreaterThan(0);

@@ -123,12 +123,15 @@ const strangersReadNothing: Holds = async (edge) => {
 };
 
 const whoLeftHearsNothing: Holds = async (edge) => {
-  const reader = await newcomer(edge, "reader");
-  const room = await newRoom([reader]);
-  await reader.follow(room);
+  const [reader, witness] = [await newcomer(edge, "reader"), await newcomer(edge, "witness")];
+  const room = await newRoom([reader, witness]);
+  for (const peer of [reader, witness]) await peer.follow(room);
   await applied(reader.run({ type: "leave", room }));
   await ann.say(room, "not for those who left");
-  await sleep(200);
+  // What is published to one is published to all; an answer comes behind it.
+  await witness.until("it", () => witness.texts(room).length === 1 || null);
+  reader.send({ type: "ping" });
+  await reader.next("beat");
   return reader.texts(room).length === 0;
 };
 
@@ -160,7 +163,9 @@ const whatWasPutOffKeepsItsOrder: Holds = async (edge) => {
   const last = many.at(-1);
   await writer.next("deferred", (frame) => frame.k === last);
   await engine.startProjector();
-  await sleep(200);
+  // With these decided there is place for more.
+  const putOff = new Set(writer.frames.flatMap((f) => (f.type === "deferred" ? [f.k] : [])));
+  for (const k of many) if (!putOff.has(k)) await applied(writer.outcome(k));
   const since = writer.frames.length;
   writer.command({ type: "send", room, text: "x" }, last);
   const { type } = await writer.outcome(last as never, since);

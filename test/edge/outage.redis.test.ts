@@ -9,6 +9,7 @@ import { createLog } from "../../src/ops/log.ts";
 import type { Cursor } from "../../src/protocol/cursor.ts";
 import type { Entry } from "../../src/protocol/frames.ts";
 import type { RoomId } from "../../src/protocol/ids.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 import { RedisMonitor } from "../support/redis-monitor.ts";
 import { engineOfFile, type Engine } from "./engine.ts";
 import { applied, createRoom, type Peer } from "./peer.ts";
@@ -214,7 +215,7 @@ describe("Redis forgets its scripts", () => {
       ]);
       const end = `echo end-${i}`;
       await engine.admin.echo(`end-${i}`);
-      await vi.waitFor(() => expect(seen).toContain(end));
+      await vi.waitFor(() => expect(seen).toContain(end), PATIENCE_MS);
       expect(seen.slice(-2)).toEqual(["role", end]);
     }
     monitor.stop();

@@ -13,8 +13,7 @@ import {
 } from "../../src/protocol/frames.ts";
 import type { CommandNumber, DeviceId, RoomId } from "../../src/protocol/ids.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL, type Encoding } from "../../src/protocol/version.ts";
-
-export const PATIENCE_MS = 15_000;
+import { PATIENCE_MS } from "../support/patience.ts";
 
 export interface PeerOptions {
   readonly address: string;

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { RunningEdge } from "../../src/edge/edge.ts";
+import { ACCEPTED_GRACE_MS } from "../../src/edge/session-hub.ts";
 import { createLog } from "../../src/ops/log.ts";
 import type { RoomId, Seq } from "../../src/protocol/ids.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
@@ -87,8 +88,14 @@ describe("outcomes", () => {
     await bob.next("accepted", (frame) => frame.k === k);
     await slow.startProjector();
     await applied(bob.outcome(k));
-    for (let i = 0; i < 5; i++) await bob.say("slow", "quick");
-    expect(bob.frames.filter(({ type }) => type === "accepted")).toHaveLength(1);
+    // Whatever load makes slow may be confirmed; what was quick, even as seen from here, may not.
+    for (let quick = 0; quick < 5;) {
+      const [askedMs, since] = [performance.now(), bob.frames.length];
+      await bob.say("slow", "quick");
+      if (performance.now() - askedMs >= ACCEPTED_GRACE_MS) continue;
+      quick++;
+      expect(bob.frames.slice(since).map(({ type }) => type)).not.toContain("accepted");
+    }
   });
 });
 
@@ -193,10 +200,14 @@ describe("ends", () => {
     const beat = await bob.next("beat", ({ heads }) => heads.some(({ seq }) => seq === 2));
     expect(beat.heads).toEqual([{ room: "beats", seq: 2 }]);
     await bob.next("beat", ({ heads }) => heads.length === 0, bob.frames.indexOf(beat));
+    // On an edge whose own beat is a minute away.
+    await applied(ann.run({ type: "join", room: "beats" }));
+    await ann.follow("beats");
     await bob.say("beats", "two");
-    const asked = bob.frames.length;
-    bob.send({ type: "ping" });
-    const answer = await bob.next("beat", () => true, asked);
-    expect(answer.heads).toEqual([{ room: "beats", seq: 3 }]);
+    await ann.hasSeq("beats", 4);
+    const asked = ann.frames.length;
+    ann.send({ type: "ping" });
+    const answer = await ann.next("beat", () => true, asked);
+    expect(answer.heads).toContainEqual({ room: "beats", seq: 4 });
   });
 });

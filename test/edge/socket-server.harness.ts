@@ -12,13 +12,13 @@ import type {
   SocketServerOptions,
 } from "../../src/edge/sockets/socket-port.ts";
 import type { Encoded } from "../../src/protocol/codec.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 export const OPTIONS: SocketServerOptions = {
   messageBytesMax: 16_384,
   httpBodyBytesMax: 1_000,
   idleTimeoutSec: 30,
 };
-const PATIENCE_MS = 15_000;
 
 /** The edge's side of one connection. */
 export class Recorder implements Connection {

@@ -9,6 +9,7 @@ import { Subscriber } from "../../src/redis/subscriber.ts";
 import { Keys, LISTS_GROUP } from "../../src/streams/keys.ts";
 import { unpackListNews } from "../../src/streams/list-news.ts";
 import { outboxFields, type MembershipChange } from "../../src/streams/outbox.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 import { TestRedis } from "../support/redis-server.ts";
 import { Chance } from "./chance.ts";
 import { SILENT } from "./scene.ts";
@@ -128,7 +129,7 @@ describe("a user's list of rooms", () => {
     news.onMessage = (_, message) => told.push(...unpackListNews(message).map(({ room }) => room));
     await happen(...rooms("in", invitationsListed, "invited"));
     await happen(["unheard", 1, "invited"], ["heard", 1, "member"]);
-    await expect.poll(() => told).toContain("heard");
+    await expect.poll(() => told, { timeout: PATIENCE_MS }).toContain("heard");
     expect(told).toHaveLength(invitationsListed + 1);
     news.close();
   });

@@ -7,6 +7,7 @@ import { connectForCommands, pipeline, type Redis } from "../../src/redis/connec
 import { BlockingReader } from "../../src/redis/streams-reader.ts";
 import { Keys, LISTS_GROUP } from "../../src/streams/keys.ts";
 import { outboxFields, type MembershipChange } from "../../src/streams/outbox.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 import { TestRedis } from "../support/redis-server.ts";
 import { Chance } from "./chance.ts";
 import { SILENT } from "./scene.ts";
@@ -151,9 +152,7 @@ describe("a user's list of rooms", () => {
     const one = await keeper("k1");
     lifecycle.run("lists", () => one.run(lifecycle));
     await tell(change("bob" as UserId, "two" as RoomId, 1, "owner"));
-    for (let i = 0; i < 100 && (await pending()) > 0; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await expect.poll(pending, { timeout: PATIENCE_MS }).toBe(0);
     expect((await lists())["bob"]).toEqual({ two: "1:owner" });
     await lifecycle.stop();
   });
