@@ -55,7 +55,7 @@ export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
   },
   "presence-storm": {
     about: "Everybody comes to rooms of fifty at once and attends; then a third drops.",
-    sizes: { vus: 100, sockets: 50, rooms: 100, rate: 0, seconds: 40, messages: 0, p95Ms: 15_000 },
+    sizes: { vus: 100, sockets: 50, rooms: 100, rate: 0, seconds: 40, messages: 0, p95Ms: 20_000 },
     smoke: { vus: 2, sockets: 6, rooms: 2, seconds: 10 },
   },
   "history-paging": {

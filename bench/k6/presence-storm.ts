@@ -14,6 +14,7 @@ import { RoomLedger } from "./room-ledger.ts";
 import { RoomPresence } from "./room-presence.ts";
 import { rampMs, roomOf, setStage, urlOf, type Stage } from "./stage.ts";
 import { summaryOf } from "./summary.ts";
+import { Turns } from "./turns.ts";
 
 /** One socket in so many drops. */
 const DROPPED = 3;
@@ -21,10 +22,16 @@ const DROPPED = 3;
 const GRACE_MS = 5_000;
 /** After everything is as it should be: time for it to change again. */
 const LINGER_MS = 1_000;
-const POLL_MS = 20;
+/**
+ * Connections that a VU makes at a time. k6 takes milliseconds for each: of all at once, some would
+ * be open for longer than the engine waits for a hello before k6 came to say it.
+ */
+const CONNECTING_MAX = 10;
 
 const plan = givenPlan("presence-storm");
 const sockets = plan.vus * plan.sockets;
+/** Of this VU: k6 runs this file for each of them. */
+const turns = new Turns(CONNECTING_MAX);
 
 export const options = crowdOptions(
   plan,
@@ -74,7 +81,7 @@ async function takePart(stage: Stage, index: number): Promise<void> {
 
   // The storm: nobody has a head start.
   await until(stage.talkFromMs);
-  await device.connect();
+  await turns.take(() => device.connect());
   await device.follow(new RoomLedger(room, 0, measures.reportFault));
   device.attend();
   const everybody = usersWith(index, () => true);
@@ -109,7 +116,7 @@ async function sees(
   users: ReadonlySet<string>,
   { sinceMs, untilMs, trend }: Wait,
 ): Promise<boolean> {
-  while (!presence.is(users) && Date.now() < untilMs) await pause(POLL_MS);
+  await Promise.race([presence.becomes(users), until(untilMs)]);
   if (presence.is(users)) trend.add(presence.changedMs - sinceMs);
   await pause(LINGER_MS);
   const { unseen, ghosts } = presence.compare(users);

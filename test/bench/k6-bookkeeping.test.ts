@@ -1,10 +1,11 @@
 /** A load test that cannot notice a loss proves nothing: what its clients do is tested here. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { formatMessage, parseMessage, type Message } from "../../bench/k6/message-text.ts";
 import { Outbox, type Outcome } from "../../bench/k6/outbox.ts";
 import { RoomLedger, type Fault } from "../../bench/k6/room-ledger.ts";
 import { RoomPresence } from "../../bench/k6/room-presence.ts";
+import { Turns } from "../../bench/k6/turns.ts";
 import type { Cursor } from "../../src/protocol/cursor.ts";
 import type { Entry, ServerFrameOf } from "../../src/protocol/frames.ts";
 import type { CommandNumber, DeviceId, RoomId, Seq, UserId } from "../../src/protocol/ids.ts";
@@ -100,6 +101,18 @@ describe("who is in a room, as it was told", () => {
     presence.take(told(["dan"], ["ann"], true));
     expect(presence.is(new Set(["dan"]))).toBe(true);
   });
+
+  it("tells when it has become what was waited for, also where it was that before", async () => {
+    const presence = new RoomPresence();
+    let isThere = false;
+    const wait = presence.becomes(new Set(["ann", "bob"])).then(() => (isThere = true));
+    presence.take(told(["ann", "cat"], [], true));
+    await Promise.resolve();
+    expect(isThere).toBe(false);
+    presence.take(told(["bob"], ["cat"]));
+    await wait;
+    await presence.becomes(new Set(["bob", "ann"]));
+  });
 });
 
 describe("the outbox of a device", () => {
@@ -169,5 +182,30 @@ describe("the outbox of a device", () => {
     const { box, outcomes } = outbox();
     add(box, outcomes, 5_001);
     expect(outcomes).toEqual([[5_001, "full"]]);
+  });
+});
+
+describe("turns", () => {
+  it("has so many tasks under way, the others in order, also after one that failed", async () => {
+    const turns = new Turns(2);
+    const ends: (() => void)[] = [];
+    const begun: number[] = [];
+    const task = (n: number): Promise<void> =>
+      turns.take(async () => {
+        begun.push(n);
+        await new Promise<void>((resolve) => void ends.push(resolve));
+        if (n === 0) throw new Error("failed");
+      });
+    const tasks = [0, 1, 2, 3].map(task);
+    expect(begun).toEqual([0, 1]);
+    ends[0]?.();
+    await expect(tasks[0]).rejects.toThrow("failed");
+    await vi.waitFor(() => expect(begun).toEqual([0, 1, 2]));
+    ends[1]?.();
+    await vi.waitFor(() => expect(begun).toEqual([0, 1, 2, 3]));
+    for (const end of ends) end();
+    await Promise.all(tasks.slice(1));
+    await turns.take(async () => void begun.push(4));
+    expect(begun.at(-1)).toBe(4);
   });
 });
